@@ -1,0 +1,50 @@
+# make demo   set up and run the main job on the embedded database
+# make test   set up and pass everything, on SQLite and on PostgreSQL
+# make setup  only make .venv/bin/shipmark
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: setup demo test lint suite requirements clean
+.DELETE_ON_ERROR:
+
+setup: $(VENV)/.runtime
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Shipmark needs Python 3.11 or newer; this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --require-hashes -r requirements/runtime.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.development: requirements/development.txt $(VENV)/.runtime
+	$(PIP) install --quiet --require-hashes -r requirements/development.txt
+	@touch $@
+
+demo: setup
+	$(BIN)/shipmark demo $(DEMO_ARGS)
+
+test: lint suite
+
+lint: $(VENV)/.development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+suite: $(VENV)/.development
+	$(BIN)/python -m pytest -n 2 $(TEST_ARGS)
+
+# Pins every dependency, with hashes and without the name of any index.
+requirements: $(VENV)/.development
+	cd requirements && for set in runtime development; do \
+		../$(BIN)/uv pip compile $$set.in --output-file $$set.txt --universal --generate-hashes \
+			--no-emit-index-url --python-version 3.11 --custom-compile-command 'make requirements' --quiet; \
+	done
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

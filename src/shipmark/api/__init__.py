@@ -1,0 +1,1 @@
+"""JSON over HTTP: the route table, the wire types and the handlers."""

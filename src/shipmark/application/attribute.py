@@ -1,0 +1,287 @@
+"""Bring attribution to what the facts say: load, let the domain decide, save.
+
+`place` puts deployments into the lanes they reach and finds the pull requests they list;
+`settle` then brings the status of everything that was touched up to date. Both may be called
+again at any time: with the same facts they change nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from shipmark.application.policy import Policy
+from shipmark.application.ports import LaneKey, Standing, Transaction
+from shipmark.domain.attribution import (
+    Arrival,
+    Candidate,
+    Match,
+    Window,
+    insert_windows,
+    listed_pulls,
+    match_commit,
+    reach,
+    remove_window,
+    standing,
+)
+from shipmark.domain.model import (
+    SHORT_SHA_LENGTH,
+    Attribution,
+    Deployment,
+    Method,
+    Reason,
+    Repository,
+    Status,
+)
+
+
+@dataclass(slots=True)
+class Touched:
+    """The deployments whose status may have changed, and why some of them have no window."""
+
+    deployments: set[int] = field(default_factory=set)
+    waits_for: dict[int, Reason] = field(default_factory=dict)
+
+
+class Evidence:
+    """What is known of the commits that a set of deployments names."""
+
+    def __init__(self, tx: Transaction, deployments: Iterable[Deployment]) -> None:
+        wanted = {(d.repository_id, sha) for d in deployments for sha in named_commits(d)}
+        self._by_prefix: dict[str, list[Candidate]] = defaultdict(list)
+        for candidate in tx.commits.candidates(wanted) if wanted else ():
+            self._by_prefix[candidate.sha[:SHORT_SHA_LENGTH]].append(candidate)
+
+    def of(self, deployment: Deployment, sha: str) -> list[Candidate]:
+        """The candidates for a commit in the deployment's repository, or in any if it has none."""
+        return [
+            candidate
+            for candidate in self._by_prefix[sha[:SHORT_SHA_LENGTH]]
+            if deployment.repository_id in (None, candidate.repository_id)
+        ]
+
+    def match(self, deployment: Deployment) -> Match | None:
+        """What the deployment's commit turned out to be; None if it names none."""
+        if deployment.commit_sha is None:
+            return None
+        return match_commit(deployment.commit_sha, self.of(deployment, deployment.commit_sha))
+
+
+def named_commits(deployment: Deployment) -> tuple[str, ...]:
+    """The SHAs, short or full, by which a deployment says what it ships."""
+    single = () if deployment.commit_sha is None else (deployment.commit_sha,)
+    return single + deployment.merge_commit_shas
+
+
+def place(tx: Transaction, deployments: Sequence[Deployment], *, new: bool = False) -> Touched:
+    """Bring the windows and lists of ``deployments`` to what the facts say now.
+
+    ``new`` says that they have none yet. Whoever calls this holds the locks of the repositories.
+    """
+    touched = Touched(deployments={deployment.id for deployment in deployments})
+    evidence = Evidence(tx, deployments)
+    listing = [d for d in deployments if d.method is Method.MERGE_COMMIT_SHAS]
+    reaching = [d for d in deployments if d.method is not Method.MERGE_COMMIT_SHAS]
+    if listing:
+        _place_lists(tx, listing, evidence, touched)
+    stale = [] if new else _placed_windows(tx, deployments)
+    if reaching or stale:
+        _place_windows(tx, _arrivals(tx, reaching, evidence, touched), stale, touched)
+    return touched
+
+
+def _placed_windows(tx: Transaction, deployments: Sequence[Deployment]) -> list[Window]:
+    """The windows the deployments own, read under the locks of their lanes."""
+    ids = [deployment.id for deployment in deployments]
+    tx.lanes.lock({window.lane_id for window in tx.lanes.windows_of(ids)})
+    return tx.lanes.windows_of(ids)
+
+
+def _arrivals(
+    tx: Transaction, deployments: Sequence[Deployment], evidence: Evidence, touched: Touched
+) -> dict[LaneKey, list[Arrival]]:
+    """Per lane, the deployments that reach a position in it, in order."""
+    repositories = _repositories_of(tx, deployments)
+    arrivals: dict[LaneKey, list[Arrival]] = defaultdict(list)
+    for deployment in sorted(deployments, key=lambda d: d.order):
+        repository = repositories.get(deployment.repository_id or 0)
+        default_branch = repository.default_branch if repository else None
+        reached = reach(deployment, default_branch, evidence.match(deployment))
+        if isinstance(reached, Reason):
+            touched.waits_for[deployment.id] = reached
+            continue
+        for point in reached:
+            key = LaneKey(
+                repository_id=point.repository_id,
+                branch=point.branch,
+                service_id=deployment.service_id,
+                environment=deployment.environment,
+            )
+            arrivals[key].append(
+                Arrival(
+                    deployment_id=deployment.id, order=deployment.order, reached=point.position
+                )
+            )
+    return arrivals
+
+
+def _repositories_of(
+    tx: Transaction, deployments: Sequence[Deployment]
+) -> dict[int, Repository]:
+    return tx.repositories.get(
+        {
+            d.repository_id
+            for d in deployments
+            if d.repository_id is not None and d.method is Method.DEPLOYED_AT
+        }
+    )
+
+
+def _place_windows(
+    tx: Transaction,
+    wanted: Mapping[LaneKey, Sequence[Arrival]],
+    owned: Sequence[Window],
+    touched: Touched,
+) -> None:
+    lane_ids = tx.lanes.find_or_add(wanted.keys())
+    tx.lanes.lock({window.lane_id for window in owned} | set(lane_ids.values()))
+    arrivals = {lane_ids[key]: list(entering) for key, entering in wanted.items()}
+    for window in owned:
+        entering = arrivals.get(window.lane_id, [])
+        same = Arrival(
+            deployment_id=window.deployment_id, order=window.order, reached=window.reached
+        )
+        if same in entering:
+            entering.remove(same)
+        else:
+            _remove(tx, window, touched)
+    changed = [
+        window
+        for lane in tx.lanes.open({lane: entering for lane, entering in arrivals.items() if entering})
+        for window in insert_windows(lane, arrivals[lane.id])
+    ]
+    tx.lanes.save(changed)
+    touched.deployments.update(window.deployment_id for window in changed)
+
+
+def _remove(tx: Transaction, window: Window, touched: Touched) -> None:
+    """Take a window out of its lane; one removed just before may have changed this one."""
+    (current,) = (
+        owned
+        for owned in tx.lanes.windows_of([window.deployment_id])
+        if owned.lane_id == window.lane_id
+    )
+    (lane,) = tx.lanes.open({window.lane_id: ()})
+    changed = remove_window(lane, current)
+    tx.lanes.remove(current)
+    tx.lanes.save(changed)
+    touched.deployments.update(other.deployment_id for other in changed)
+
+
+def _place_lists(
+    tx: Transaction, deployments: Sequence[Deployment], evidence: Evidence, touched: Touched
+) -> None:
+    listed: dict[int, set[int]] = {}
+    for deployment in deployments:
+        pulls: set[int] = set()
+        for sha in deployment.merge_commit_shas:
+            found = listed_pulls(sha, evidence.of(deployment, sha))
+            if isinstance(found, Match):
+                if found.reason is not None:
+                    touched.waits_for[deployment.id] = found.reason
+            else:
+                pulls.update(c.pull_id for c in found if c.pull_id is not None)
+        listed[deployment.id] = pulls
+    before = tx.deployments.listed_pulls(listed.keys())
+    changed = {one: pulls for one, pulls in listed.items() if before.get(one, set()) != pulls}
+    if not changed:
+        return
+    _touch_windows_around(tx, deployments, changed, before, touched)
+    tx.deployments.list_pulls(changed)
+
+
+def _touch_windows_around(
+    tx: Transaction,
+    deployments: Sequence[Deployment],
+    after: Mapping[int, set[int]],
+    before: Mapping[int, set[int]],
+    touched: Touched,
+) -> None:
+    """A listed pull request leaves the later windows of the same service and environment."""
+    pulls: set[int] = set()
+    for one, listed in after.items():
+        pulls |= listed ^ before.get(one, set())
+    targets = {(d.service_id, d.environment) for d in deployments if d.id in after}
+    covering = tx.lanes.covering(pulls)
+    keys = tx.lanes.keys({lane for _, lane, _ in covering})
+    affected = {
+        lane for lane, key in keys.items() if (key.service_id, key.environment) in targets
+    }
+    tx.lanes.lock(affected)
+    touched.deployments.update(
+        deployment for _, lane, deployment in covering if lane in affected
+    )
+
+
+def withdraw(tx: Transaction, deployments: Sequence[Deployment]) -> Touched:
+    """Take deployments out of all lanes and lists, as if they had never been."""
+    touched = Touched(deployments={deployment.id for deployment in deployments})
+    for window in _placed_windows(tx, deployments):
+        _remove(tx, window, touched)
+    ids = {deployment.id for deployment in deployments}
+    before = {one: pulls for one, pulls in tx.deployments.listed_pulls(ids).items() if pulls}
+    if before:
+        nothing: dict[int, set[int]] = {one: set() for one in before}
+        _touch_windows_around(tx, deployments, nothing, before, touched)
+        tx.deployments.list_pulls(nothing)
+    return touched
+
+
+def settle(tx: Transaction, touched: Touched, policy: Policy) -> dict[int, Standing]:
+    """Bring the status of touched deployments up to date and answer how each stands now."""
+    settled = {}
+    changed = []
+    for before in tx.deployments.standings(touched.deployments):
+        after = _settled(before, touched.waits_for.get(before.deployment.id), tx, policy)
+        settled[after.deployment.id] = after
+        if after != before:
+            changed.append(after)
+    tx.deployments.save_attributions(changed)
+    return settled
+
+
+def _settled(
+    before: Standing, waits_for: Reason | None, tx: Transaction, policy: Policy
+) -> Standing:
+    was = before.deployment.attribution
+    status, reason = standing(
+        success=before.deployment.success,
+        ships=before.ships,
+        window=before.window,
+        waits_for=waits_for or was.reason,
+        may_wait=tx.now < was.retry_until,
+    )
+    pending = status is Status.PENDING
+    now = replace(
+        was,
+        status=status,
+        reason=reason,
+        attributed_at=was.attributed_at or tx.now if status is Status.ATTRIBUTED else None,
+        due_at=(was.due_at or _next_due(was, tx, policy)) if pending else None,
+    )
+    return replace(
+        before,
+        deployment=replace(before.deployment, attribution=now),
+        marked_waiting=before.window is not None and before.window.raises and not before.ships,
+    )
+
+
+def _next_due(attribution: Attribution, tx: Transaction, policy: Policy) -> datetime:
+    """The next try; the last one is when the time is up, and finds the row expired."""
+    return min(policy.next_retry(tx.now, attribution.attempts), attribution.retry_until)
+
+
+def rematch(tx: Transaction, deployment_ids: Collection[int]) -> Touched:
+    """Look again at what deployments reach, after facts they depend on have changed."""
+    deployments = tx.deployments.lock(deployment_ids)
+    return place(tx, list(deployments.values()))

@@ -1,0 +1,20 @@
+"""What an operator may decide about attribution; `settings` fills it in."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How long attribution is retried, and what is done with names nobody has imported."""
+
+    retry_for: timedelta = timedelta(days=3)
+    first_retry_after: timedelta = timedelta(minutes=1)
+    longest_retry_pause: timedelta = timedelta(hours=1)
+    register_unknown_repositories: bool = False
+    wait_for_unknown_merge_commits: bool = False
+
+    def next_retry(self, now: datetime, attempts: int) -> datetime:
+        """When to look again after ``attempts`` in vain: the pause doubles up to its limit."""
+        doublings = min(attempts, 30)
+        return now + min(self.first_retry_after * 2**doublings, self.longest_retry_pause)

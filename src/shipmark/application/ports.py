@@ -1,0 +1,208 @@
+"""What the use cases ask of storage. Storage satisfies these shapes; it inherits nothing.
+
+A `Transaction` is one: all of it happens or none. Whoever opened it commits it; use cases never
+do. ``now`` is its one instant.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from shipmark.domain.attribution import Arrival, Candidate, Lane, Window
+from shipmark.domain.model import (
+    BranchCommit,
+    Deployment,
+    Position,
+    PullRequest,
+    Repository,
+    Service,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class LaneKey:
+    """The natural key of a lane."""
+
+    repository_id: int
+    branch: str
+    service_id: int
+    environment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a deployment's status follows from, as stored now.
+
+    ``marked_waiting`` is the mark on its window by which a late pull request finds it.
+    """
+
+    deployment: Deployment
+    window: Window | None
+    ships: bool
+    marked_waiting: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingAssignment:
+    """Services assigned to a pull request before it was imported."""
+
+    id: int
+    services: tuple[int, ...]
+    replace: bool
+
+
+class Repositories(Protocol):
+    def named(self, names: Collection[str]) -> dict[str, list[Repository]]:
+        """Per name, the repositories it can mean: its full name, or its last part if bare."""
+
+    def get(self, ids: Collection[int]) -> dict[int, Repository]: ...
+
+    def lock(self, ids: Collection[int], *, exclusive: bool) -> None:
+        """Keep facts of these repositories from changing (shared), or be the one to change them."""
+
+    def add(self, name: str, facts: Mapping[str, Any]) -> Repository:
+        """Store a repository; of two who do so at once, both get the one."""
+
+    def update(self, repository_id: int, facts: Mapping[str, Any]) -> None: ...
+
+    def bases_of_pulls(
+        self, wanted: Collection[tuple[int, str]]
+    ) -> tuple[set[int], set[tuple[int, str]]]:
+        """Which of the repositories have pull requests, and which (id, branch) are a base."""
+
+
+class Services(Protocol):
+    def find(self, identifiers: Collection[str]) -> dict[str, int]: ...
+
+    def find_or_add(self, names: Mapping[str, str | None]) -> dict[str, int]:
+        """Ids by identifier. A name that is given becomes the service's name."""
+
+    def get(self, ids: Collection[int]) -> dict[int, Service]: ...
+
+
+class Commits(Protocol):
+    def candidates(self, wanted: Collection[tuple[int | None, str]]) -> list[Candidate]:
+        """Every commit of (repository or any, SHA) pairs that shares its first 7 characters."""
+
+    def known(self, wanted: Collection[tuple[int | None, str]]) -> set[tuple[int, str]]:
+        """(repository id, full SHA) of every commit, merged or not, that starts like one."""
+
+    def add_to_branches(self, commits: Iterable[BranchCommit]) -> list[BranchCommit]:
+        """Store what is new or different of these commits, and answer that."""
+
+
+class Pulls(Protocol):
+    def by_number(self, wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], PullRequest]:
+        """Pull requests by (repository id, number)."""
+
+    def by_source_id(self, source_id: str) -> list[PullRequest]:
+        """The pull requests with this id of the forge, in repositories that may be GitHub's."""
+
+    def save(self, pulls: Sequence[PullRequest]) -> dict[tuple[int, int], int]:
+        """Insert those with id 0, update the others; ids by (repository id, number)."""
+
+    def services_of(self, pull_ids: Collection[int]) -> dict[int, set[int]]: ...
+
+    def set_services(self, services: Mapping[int, set[int]]) -> None:
+        """Make these the services of each pull request."""
+
+    def add_waiting_assignment(
+        self,
+        *,
+        source_id: str | None,
+        repository_id: int | None,
+        number: int | None,
+        services: Sequence[int],
+        replace: bool,
+    ) -> None: ...
+
+    def take_waiting_assignments(
+        self, pulls: Collection[PullRequest]
+    ) -> dict[int, list[WaitingAssignment]]:
+        """Remove and answer what waits for these pull requests, oldest first, by pull id."""
+
+    def with_waiting_assignments(self, limit: int) -> list[PullRequest]:
+        """Imported pull requests for which an assignment is nevertheless still waiting."""
+
+
+class Deployments(Protocol):
+    def by_reference_ids(self, reference_ids: Collection[str]) -> dict[str, Deployment]: ...
+
+    def get(self, ids: Collection[int]) -> dict[int, Deployment]: ...
+
+    def lock(self, ids: Collection[int]) -> dict[int, Deployment]:
+        """Read these deployments for changing them; others wait until this transaction ends."""
+
+    def add(self, deployments: Sequence[Deployment]) -> list[int]: ...
+
+    def save(self, deployments: Sequence[Deployment]) -> None: ...
+
+    def delete(self, ids: Collection[int]) -> None: ...
+
+    def naming(self, commits: Collection[tuple[int, str]]) -> list[int]:
+        """The deployments that name a commit starting like one of these (repository id, SHA)."""
+
+    def by_time_alone(self, repository_id: int) -> list[int]:
+        """The deployments that name nothing but this repository."""
+
+    def standings(self, ids: Collection[int]) -> list[Standing]: ...
+
+    def save_attributions(self, standings: Sequence[Standing]) -> None: ...
+
+    def list_pulls(self, listed: Mapping[int, Collection[int]]) -> None:
+        """Make these the pull requests of each deployment that lists its merge commits."""
+
+    def listed_pulls(self, ids: Collection[int]) -> dict[int, set[int]]: ...
+
+    def count_shipped(self, ids: Collection[int]) -> dict[int, int]: ...
+
+    def claim_due(self, *, limit: int, lease_until: datetime) -> list[int]:
+        """Take deployments whose attribution is due, so that no other worker does until then."""
+
+
+class Lanes(Protocol):
+    def find_or_add(self, keys: Collection[LaneKey]) -> dict[LaneKey, int]: ...
+
+    def keys(self, ids: Collection[int]) -> dict[int, LaneKey]: ...
+
+    def lock(self, ids: Collection[int]) -> None:
+        """Be the only one to change the windows of these lanes; taken in the order of ids."""
+
+    def open(self, arrivals: Mapping[int, Sequence[Arrival]]) -> list[Lane]:
+        """Lanes to read from, with what the arrivals in each will ask for already at hand."""
+
+    def windows_of(self, deployment_ids: Collection[int]) -> list[Window]: ...
+
+    def rolled_back(self, deployment_ids: Collection[int]) -> set[int]:
+        """Those that reach less far than was deployed before them."""
+
+    def save(self, windows: Sequence[Window]) -> None: ...
+
+    def remove(self, window: Window) -> None: ...
+
+    def covering(self, pull_ids: Collection[int]) -> list[tuple[int, int, int]]:
+        """(pull id, lane id, deployment id): the window of each lane that holds the position."""
+
+    def waiting_for(
+        self, positions: Mapping[tuple[int, str], Collection[Position]]
+    ) -> set[int]:
+        """Deployments whose window, empty so far, may hold one of these (repository, branch)."""
+
+
+class Transaction(Protocol):
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def repositories(self) -> Repositories: ...
+    @property
+    def services(self) -> Services: ...
+    @property
+    def commits(self) -> Commits: ...
+    @property
+    def pulls(self) -> Pulls: ...
+    @property
+    def deployments(self) -> Deployments: ...
+    @property
+    def lanes(self) -> Lanes: ...

@@ -1,0 +1,170 @@
+"""Record pull requests: facts in, a result for each out, and whoever waited for them is woken."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from shipmark.application import attribute
+from shipmark.application.attribute import Touched
+from shipmark.application.locate import locate_repositories
+from shipmark.application.policy import Policy
+from shipmark.application.ports import Transaction, WaitingAssignment
+from shipmark.domain.errors import ShipmarkError
+from shipmark.domain.model import Position, PullRequest
+
+
+class Change(StrEnum):
+    """What importing one item did."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullFacts:
+    """What one import says of a pull request.
+
+    ``values`` are facts by the field of `PullRequest` they belong to; what is absent stays as it
+    is stored. ``base_ref`` is always among them.
+    """
+
+    repository: str
+    number: int
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+Result = Change | ShipmarkError
+Key = tuple[int, int]
+
+
+def record_pulls(tx: Transaction, items: Sequence[PullFacts], *, policy: Policy) -> list[Result]:
+    """Upsert pull requests by repository and number, then attribute what they change.
+
+    An item that is refused fails alone. Several items for one pull request apply in turn.
+    """
+    repositories = locate_repositories(tx, {item.repository for item in items}, policy)
+    ids = {
+        name: located.id
+        for name, located in repositories.items()
+        if not isinstance(located, ShipmarkError)
+    }
+    tx.repositories.lock(set(ids.values()), exclusive=True)
+    keys = {(ids[item.repository], item.number) for item in items if item.repository in ids}
+    before = tx.pulls.by_number(keys)
+    after: dict[Key, PullRequest] = {}
+    results: list[Result] = []
+    for item in items:
+        located = repositories[item.repository]
+        if isinstance(located, ShipmarkError):
+            results.append(located)
+        else:
+            results.append(_apply(item, located.id, before, after))
+    _save(tx, before, after, policy)
+    return results
+
+
+def _apply(
+    item: PullFacts,
+    repository_id: int,
+    before: Mapping[Key, PullRequest],
+    after: dict[Key, PullRequest],
+) -> Change:
+    key = (repository_id, item.number)
+    known = after.get(key) or before.get(key)
+    if known is None:
+        after[key] = PullRequest(
+            id=0, repository_id=repository_id, number=item.number, **item.values
+        )
+        return Change.CREATED
+    updated = replace(known, **item.values)
+    if updated == known:
+        return Change.UNCHANGED
+    after[key] = updated
+    return Change.UPDATED
+
+
+def _save(
+    tx: Transaction,
+    before: Mapping[Key, PullRequest],
+    after: Mapping[Key, PullRequest],
+    policy: Policy,
+) -> None:
+    changed = {key: pull for key, pull in after.items() if pull != before.get(key)}
+    if not changed:
+        return
+    moved = {key for key, pull in changed.items() if _matters(before.get(key), pull)}
+    # Whoever shipped a pull request that moves away may be left with none: they look again.
+    touched = Touched(deployments=holders(tx, (before[key].id for key in moved if key in before)))
+    ids = tx.pulls.save(list(changed.values()))
+    saved = {key: replace(pull, id=ids[key]) for key, pull in changed.items()}
+    assigned = apply_waiting_assignments(tx, saved.values())
+    moved |= {key for key, pull in saved.items() if pull.id in assigned and key in before}
+    touched.deployments |= holders(tx, assigned)
+    wake(tx, [(before.get(key), saved[key]) for key in moved], touched, policy)
+
+
+def _matters(before: PullRequest | None, after: PullRequest) -> bool:
+    """Whether attribution can come out differently."""
+    if before is None:
+        return True
+    return (before.position, before.base_ref, before.shas, before.merge_commit_sha) != (
+        after.position,
+        after.base_ref,
+        after.shas,
+        after.merge_commit_sha,
+    )
+
+
+def holders(tx: Transaction, pull_ids: Iterable[int]) -> set[int]:
+    """The deployments in whose windows these pull requests lie, in every lane of their branch."""
+    return {deployment for _, _, deployment in tx.lanes.covering(set(pull_ids))}
+
+
+def wake(
+    tx: Transaction,
+    changes: Collection[tuple[PullRequest | None, PullRequest]],
+    touched: Touched,
+    policy: Policy,
+) -> None:
+    """Attribute anew what names a commit of these pull requests, or has waited for any at all."""
+    commits = {
+        (pull.repository_id, sha)
+        for change in changes
+        for pull in change
+        if pull is not None
+        for sha in pull.shas
+    }
+    woken = attribute.rematch(tx, tx.deployments.naming(commits))
+    touched.deployments |= woken.deployments
+    touched.waits_for |= woken.waits_for
+    positions: dict[tuple[int, str], list[Position]] = defaultdict(list)
+    for _, pull in changes:
+        if pull.position is not None:
+            positions[pull.repository_id, pull.base_ref].append(pull.position)
+    touched.deployments |= tx.lanes.waiting_for(positions)
+    attribute.settle(tx, touched, policy)
+
+
+def apply_waiting_assignments(tx: Transaction, pulls: Collection[PullRequest]) -> set[int]:
+    """Give pull requests the services assigned to them before they came; which got any."""
+    waiting = tx.pulls.take_waiting_assignments(pulls)
+    if waiting:
+        services = tx.pulls.services_of(waiting.keys())
+        tx.pulls.set_services(
+            {
+                pull_id: assigned(services.get(pull_id, set()), assignments)
+                for pull_id, assignments in waiting.items()
+            }
+        )
+    return set(waiting)
+
+
+def assigned(services: set[int], assignments: Iterable[WaitingAssignment]) -> set[int]:
+    """The services after applying assignments in the order in which they were made."""
+    for assignment in assignments:
+        kept = set() if assignment.replace else services
+        services = kept | set(assignment.services)
+    return services

@@ -1,0 +1,44 @@
+"""Record repositories and the commits on their branches."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shipmark.application import attribute
+from shipmark.application.policy import Policy
+from shipmark.application.ports import Transaction
+from shipmark.domain.model import BranchCommit, Repository
+
+REMATCHED_AT_ONCE = 1000
+
+
+def upsert_repository(
+    tx: Transaction, name: str, facts: Mapping[str, Any], *, policy: Policy
+) -> Repository:
+    """Make a repository known or change it; another default branch moves what was attributed.
+
+    ``facts`` are default_branch, source and source_id; what is absent stays.
+    """
+    known = [one for one in tx.repositories.named({name}).get(name, []) if "/" in name or one.name.casefold() == name.casefold()]
+    if not known:
+        return tx.repositories.add(name, facts)
+    (before,) = known
+    tx.repositories.lock({before.id}, exclusive=True)
+    tx.repositories.update(before.id, {"name": name, **facts})
+    after = tx.repositories.get({before.id})[before.id]
+    if after.default_branch != before.default_branch:
+        deployments = tx.deployments.by_time_alone(before.id)
+        for start in range(0, len(deployments), REMATCHED_AT_ONCE):
+            chunk = deployments[start : start + REMATCHED_AT_ONCE]
+            attribute.settle(tx, attribute.rematch(tx, chunk), policy)
+    return after
+
+
+def record_branch_commits(
+    tx: Transaction, commits: Sequence[BranchCommit], *, policy: Policy
+) -> int:
+    """Record commits that stand on branches and wake who names them; how many were news."""
+    tx.repositories.lock({commit.repository_id for commit in commits}, exclusive=True)
+    news = tx.commits.add_to_branches(commits)
+    named = tx.deployments.naming({(commit.repository_id, commit.sha) for commit in news})
+    attribute.settle(tx, attribute.rematch(tx, named), policy)
+    return len(news)

@@ -1,0 +1,1 @@
+"""What is read from forges and from git, turned into domain values."""

@@ -1,0 +1,1 @@
+"""The rules of attribution. Standard library only: no clock, no I/O, no SQL."""

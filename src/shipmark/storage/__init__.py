@@ -1,0 +1,1 @@
+"""SQLAlchemy Core over SQLite and PostgreSQL: the only layer that knows SQL."""
