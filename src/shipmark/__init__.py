@@ -1,1 +1,1 @@
-"""Shipmark: a self-hosted Deployments API that finds which pull requests each deployment shipped."""
+"""Shipmark: a self-hosted Deployments API that finds which pull requests a deployment shipped."""

@@ -118,16 +118,12 @@ def _arrivals(
                 environment=deployment.environment,
             )
             arrivals[key].append(
-                Arrival(
-                    deployment_id=deployment.id, order=deployment.order, reached=point.position
-                )
+                Arrival(deployment_id=deployment.id, order=deployment.order, reached=point.position)
             )
     return arrivals
 
 
-def _repositories_of(
-    tx: Transaction, deployments: Sequence[Deployment]
-) -> dict[int, Repository]:
+def _repositories_of(tx: Transaction, deployments: Sequence[Deployment]) -> dict[int, Repository]:
     return tx.repositories.get(
         {
             d.repository_id
@@ -157,7 +153,9 @@ def _place_windows(
             _remove(tx, window, touched)
     changed = [
         window
-        for lane in tx.lanes.open({lane: entering for lane, entering in arrivals.items() if entering})
+        for lane in tx.lanes.open(
+            {lane: entering for lane, entering in arrivals.items() if entering}
+        )
         for window in insert_windows(lane, arrivals[lane.id])
     ]
     tx.lanes.save(changed)
@@ -214,13 +212,9 @@ def _touch_windows_around(
     targets = {(d.service_id, d.environment) for d in deployments if d.id in after}
     covering = tx.lanes.covering(pulls)
     keys = tx.lanes.keys({lane for _, lane, _ in covering})
-    affected = {
-        lane for lane, key in keys.items() if (key.service_id, key.environment) in targets
-    }
+    affected = {lane for lane, key in keys.items() if (key.service_id, key.environment) in targets}
     tx.lanes.lock(affected)
-    touched.deployments.update(
-        deployment for _, lane, deployment in covering if lane in affected
-    )
+    touched.deployments.update(deployment for _, lane, deployment in covering if lane in affected)
 
 
 def withdraw(tx: Transaction, deployments: Sequence[Deployment]) -> Touched:

@@ -113,9 +113,7 @@ def _check(tx: Transaction, after: Deployment, policy: Policy) -> None:
         raise refusal
 
 
-def _replace(
-    tx: Transaction, before: Deployment, after: Deployment, policy: Policy
-) -> Deployment:
+def _replace(tx: Transaction, before: Deployment, after: Deployment, policy: Policy) -> Deployment:
     """Take the deployment out of its lanes as it was and put it in as it is now."""
     lock_repositories(tx, [before, after])
     touched = attribute.withdraw(tx, [before])

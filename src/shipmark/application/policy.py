@@ -16,5 +16,9 @@ class Policy:
 
     def next_retry(self, now: datetime, attempts: int) -> datetime:
         """When to look again after ``attempts`` in vain: the pause doubles up to its limit."""
-        doublings = min(attempts, 30)
-        return now + min(self.first_retry_after * 2**doublings, self.longest_retry_pause)
+        pause = self.first_retry_after
+        for _ in range(attempts):
+            if pause >= self.longest_retry_pause:
+                break
+            pause *= 2
+        return now + min(pause, self.longest_retry_pause)

@@ -5,11 +5,11 @@ do. ``now`` is its one instant.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from shipmark.application.tokens import Tokens
 from shipmark.domain.attribution import Arrival, Candidate, Lane, Window
 from shipmark.domain.model import (
     BranchCommit,
@@ -185,15 +185,15 @@ class Lanes(Protocol):
     def covering(self, pull_ids: Collection[int]) -> list[tuple[int, int, int]]:
         """(pull id, lane id, deployment id): the window of each lane that holds the position."""
 
-    def waiting_for(
-        self, positions: Mapping[tuple[int, str], Collection[Position]]
-    ) -> set[int]:
+    def waiting_for(self, positions: Mapping[tuple[int, str], Collection[Position]]) -> set[int]:
         """Deployments whose window, empty so far, may hold one of these (repository, branch)."""
 
 
 class Transaction(Protocol):
     @property
     def now(self) -> datetime: ...
+    @property
+    def tokens(self) -> Tokens: ...
     @property
     def repositories(self) -> Repositories: ...
     @property

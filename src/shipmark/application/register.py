@@ -146,7 +146,9 @@ def draft(
     )
     drafts: list[tuple[Registration, Repository | None] | ShipmarkError] = []
     for one in registrations:
-        located = repositories[one.repository] if one.repository is not None else None
+        located: Repository | ShipmarkError | None = (
+            repositories[one.repository] if one.repository is not None else None
+        )
         if located is None and one.commit_sha is not None:
             located = _infer_repository(tx, one)
         drafts.append(located if isinstance(located, ShipmarkError) else (one, located))
@@ -266,7 +268,8 @@ def _check_merge_commits(
         ]
         if missing:
             refused[one.reference_id] = MergeCommitSHAsNotFound(
-                "No imported pull request or commit has " + ", ".join(f"'{s}'" for s in missing)
+                "No imported pull request or commit has "
+                + ", ".join(f"'{s}'" for s in missing)
                 + ". Nothing was stored; import them first, or run the server with "
                 "SHIPMARK_UNKNOWN_MERGE_COMMITS=wait.",
                 argument="merge_commit_shas",

@@ -18,10 +18,11 @@ def upsert_repository(
 
     ``facts`` are default_branch, source and source_id; what is absent stays.
     """
-    known = [one for one in tx.repositories.named({name}).get(name, []) if "/" in name or one.name.casefold() == name.casefold()]
-    if not known:
+    # A bare name may mean another repository by its last part; here only the full name counts.
+    known = {one.name.casefold(): one for one in tx.repositories.named({name}).get(name, [])}
+    before = known.get(name.casefold())
+    if before is None:
         return tx.repositories.add(name, facts)
-    (before,) = known
     tx.repositories.lock({before.id}, exclusive=True)
     tx.repositories.update(before.id, {"name": name, **facts})
     after = tx.repositories.get({before.id})[before.id]

@@ -1,6 +1,5 @@
 """Assign services to pull requests, imported already or not."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shipmark.application.attribute import Touched
@@ -81,9 +80,7 @@ def _repository_id(tx: Transaction, assignment: Assignment, policy: Policy) -> i
     return located.id
 
 
-def _find(
-    tx: Transaction, assignment: Assignment, repository_id: int | None
-) -> PullRequest | None:
+def _find(tx: Transaction, assignment: Assignment, repository_id: int | None) -> PullRequest | None:
     if repository_id is not None and assignment.number is not None:
         return tx.pulls.by_number({(repository_id, assignment.number)}).get(
             (repository_id, assignment.number)

@@ -27,7 +27,7 @@
     │   └── PullNotFound
     ├── ReferenceIdExists
     ├── Unavailable                          nothing was stored; safe to send again
-    └── TransactionConflict                  lost a race; the writer tries again, nobody else sees it
+    └── TransactionConflict                  lost a race; the writer tries again
 
 A class's ``code`` is the word clients test for. A class's docstring is its default message.
 HTTP statuses are no business of the domain: they are given out in ``api/errors.py``.

@@ -147,9 +147,11 @@ class Deployment:
 
     def registers_the_same_as(self, other: "Deployment") -> bool:
         """Whether both were registered with the same values, as idempotency understands it."""
-        return self._registered_values() == other._registered_values()
+        return self.registered_values == other.registered_values
 
-    def _registered_values(self) -> tuple[object, ...]:
+    @property
+    def registered_values(self) -> tuple[object, ...]:
+        """What a client registered, without regard to the order of a list of commits."""
         return (
             self.reference_id,
             self.service_id,

@@ -41,9 +41,11 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        del dialect  # Both databases store the same integer.
         return None if value is None else (value - EPOCH) // MICROSECOND
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        del dialect
         return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
@@ -145,7 +147,11 @@ pulls = Table(
     Column("labels", Text),
     Column("files", Text),
     Column("imported_at", Instant, nullable=False),
+    # Lists are newest first by when they merged; what has not merged comes last.
+    Column("listed_at", Instant, Computed("coalesce(merged_at, 0)", persisted=True)),
     UniqueConstraint("repository_id", "number"),
+    Index("ix_pulls_listed", "listed_at", "id"),
+    Index("ix_pulls_listed_in", "repository_id", "listed_at", "id"),
 )
 # The history of a branch: what every window is a range of.
 Index(
@@ -308,7 +314,11 @@ _window_index(
 )
 # What shipped a pull request: the first of its lane that reaches it.
 _window_index(
-    "ix_windows_reach", "lane_id", "reached_at", "reached_number", where=windows.c.raises.is_(true())
+    "ix_windows_reach",
+    "lane_id",
+    "reached_at",
+    "reached_number",
+    where=windows.c.raises.is_(true()),
 )
 # Whom a late pull request may be news for.
 _window_index(

@@ -1,0 +1,151 @@
+"""What reads ask for, and what they get: filters, pages and rows.
+
+Cursors are the sort key of the last row seen, so the hundredth page costs what the first does.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from shipmark.application.ports import LaneKey, Transaction
+from shipmark.domain.attribution import Window
+from shipmark.domain.model import Deployment, Order, PullRequest, Repository, Service, Status
+
+Cursor = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """How many rows at most, and after which one."""
+
+    limit: int
+    after: Cursor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentFilter:
+    """Which deployments; what is None does not matter. ``until`` is exclusive."""
+
+    service_id: int | None = None
+    repository_id: int | None = None
+    environment: str | None = None
+    source_name: str | None = None
+    success: bool | None = None
+    status: Status | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullFilter:
+    """Which pull requests; what is None does not matter.
+
+    ``since`` (inclusive) and ``until`` (exclusive) are about when they merged. ``deployed`` asks
+    whether any deployment shipped them to ``environment``, of ``service_id`` if that is given;
+    ``service_id`` without it asks for those assigned to the service.
+    """
+
+    repository_id: int | None = None
+    base_ref: str | None = None
+    author: str | None = None
+    merged: bool | None = None
+    service_id: int | None = None
+    deployed: bool | None = None
+    environment: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentRow:
+    """A deployment with the names that belong to its ids. ``rolled_back`` is of its window."""
+
+    deployment: Deployment
+    service: Service
+    repository: Repository | None
+    rolled_back: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRow:
+    """A pull request with the names that belong to its ids."""
+
+    pull: PullRequest
+    repository: str
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOutPull:
+    """A pull request in a window's range that its deployment does not ship, and why.
+
+    Either it belongs to other services, or an earlier deployment lists it.
+    """
+
+    number: int
+    title: str | None
+    services: tuple[str, ...]
+    listed_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneRow:
+    """A lane of a pull request's branch.
+
+    ``of_service`` says whether its service may ship the pull request; ``deployment_id`` is the
+    deployment in whose window it lies, if there is one yet.
+    """
+
+    lane_id: int
+    service: str
+    environment: str
+    of_service: bool
+    deployment_id: int | None
+
+
+class Reports(Protocol):
+    """Queries that only read; each is one or two statements."""
+
+    def deployments(self, filter_: DeploymentFilter, page: Page) -> list[DeploymentRow]: ...
+
+    def deployment(
+        self, *, id_: int | None = None, reference_id: str | None = None
+    ) -> DeploymentRow | None: ...
+
+    def deployments_by_id(self, ids: Collection[int]) -> list[DeploymentRow]: ...
+
+    def shipped_pulls(self, deployment_id: int, page: Page) -> list[PullRow]: ...
+
+    def carried_pulls(self, window: Window, lane: LaneKey, page: Page) -> list[PullRow]:
+        """What a window would ship if it were stored in this lane."""
+
+    def left_out(self, window: Window, limit: int) -> list[LeftOutPull]:
+        """The first pull requests in a stored window's range that it does not ship."""
+
+    def mark_before(self, lane_id: int, order: Order) -> Window | None:
+        """The window that set the high-water mark which a deployment of that order finds."""
+
+    def pulls(self, filter_: PullFilter, page: Page) -> list[PullRow]: ...
+
+    def pull(
+        self, *, repository_id: int | None, number: int | None, source_id: str | None
+    ) -> PullRow | None: ...
+
+    def pulls_by_id(self, ids: Collection[int]) -> list[PullRow]: ...
+
+    def shipping(self, pull_id: int) -> list[int]:
+        """The deployments that ship a pull request."""
+
+    def lanes_of(self, pull_id: int) -> list[LaneRow]: ...
+
+    def repositories(self, page: Page) -> list[Repository]: ...
+
+    def services(self, page: Page) -> Sequence[Service]: ...
+
+
+class ReadTransaction(Transaction, Protocol):
+    """A transaction in which reports can be asked for."""
+
+    @property
+    def reports(self) -> Reports: ...

@@ -1,0 +1,395 @@
+"""Queries behind lists, pages and explanations. They only read."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    String,
+    and_,
+    exists,
+    not_,
+    or_,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
+
+from shipmark.application.ports import LaneKey
+from shipmark.application.queries import (
+    DeploymentFilter,
+    DeploymentRow,
+    LaneRow,
+    LeftOutPull,
+    Page,
+    PullFilter,
+    PullRow,
+)
+from shipmark.domain.attribution import Window
+from shipmark.domain.model import Order, Repository, Service
+from shipmark.storage.deployments import Deployments
+from shipmark.storage.lanes import ORDER, Lanes, window_of
+from shipmark.storage.pulls import Pulls
+from shipmark.storage.repositories import Repositories
+from shipmark.storage.services import Services
+from shipmark.storage.shipped import (
+    POSITION,
+    in_window,
+    listing_earlier,
+    of_service,
+    shipped_by_list,
+    shipped_by_window,
+    shipped_in_window,
+)
+from shipmark.storage.statements import at_or_before, given, sent_row
+from shipmark.storage.tables import (
+    Instant,
+    deployment_pulls,
+    deployments,
+    lanes,
+    pull_services,
+    pulls,
+    repositories,
+    services,
+    windows,
+)
+
+NEWEST_FIRST = (deployments.c.deployed_at, deployments.c.reference_id)
+LAST_MERGED_FIRST = (pulls.c.listed_at, pulls.c.id)
+
+
+class Reports:
+    """Finds the ids by the question asked, and lets each noun's own queries read the rows."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        deployments: Deployments,
+        pulls: Pulls,
+        lanes: Lanes,
+        repositories: Repositories,
+        services: Services,
+    ) -> None:
+        self._connection = connection
+        self._deployments = deployments
+        self._pulls = pulls
+        self._lanes = lanes
+        self._repositories = repositories
+        self._services = services
+
+    def deployments(self, filter_: DeploymentFilter, page: Page) -> list[DeploymentRow]:
+        query = select(deployments.c.id).where(*_deployment_conditions(filter_))
+        if page.after is not None:
+            query = query.where(tuple_(*NEWEST_FIRST) < sent_row(page.after, like=NEWEST_FIRST))
+        query = query.order_by(*(column.desc() for column in NEWEST_FIRST)).limit(page.limit)
+        return self.deployments_by_id(list(self._connection.scalars(query)))
+
+    def deployment(
+        self, *, id_: int | None = None, reference_id: str | None = None
+    ) -> DeploymentRow | None:
+        query = select(deployments.c.id)
+        if id_ is not None:
+            query = query.where(deployments.c.id == id_)
+        if reference_id is not None:
+            query = query.where(deployments.c.reference_id == reference_id)
+        found = self.deployments_by_id(list(self._connection.scalars(query)))
+        return found[0] if found else None
+
+    def deployments_by_id(self, ids: Collection[int]) -> list[DeploymentRow]:
+        """The deployments of these ids, in the order of the ids."""
+        stored = self._deployments.get(ids)
+        named = self._services.get({one.service_id for one in stored.values()})
+        known = self._repositories.get(
+            {one.repository_id for one in stored.values() if one.repository_id is not None}
+        )
+        rolled_back = self._lanes.rolled_back(ids)
+        return [
+            DeploymentRow(
+                deployment=stored[id_],
+                service=named[stored[id_].service_id],
+                repository=known.get(stored[id_].repository_id or 0),
+                rolled_back=id_ in rolled_back,
+            )
+            for id_ in ids
+            if id_ in stored
+        ]
+
+    def shipped_pulls(self, deployment_id: int, page: Page) -> list[PullRow]:
+        position = (pulls.c.id, *POSITION)
+        shipped = union_all(
+            shipped_by_window(*position).where(windows.c.deployment_id == deployment_id),
+            shipped_by_list(*position).where(deployments.c.id == deployment_id),
+        ).subquery()
+        return self._page_of(select(shipped.c.id), (shipped.c.merged_at, shipped.c.number), page)
+
+    def carried_pulls(self, window: Window, lane: LaneKey, page: Page) -> list[PullRow]:
+        asked_window, asked_lane = _asked_window(window), _asked_lane(lane)
+        query = (
+            select(pulls.c.id)
+            .select_from(asked_window)
+            .join(asked_lane, true())
+            .join(pulls, shipped_in_window(asked_window, asked_lane))
+        )
+        return self._page_of(query, POSITION, page)
+
+    def _page_of(self, query: Select[Any], position: tuple[Any, Any], page: Page) -> list[PullRow]:
+        """Pull requests in the order of their branch."""
+        if page.after is not None:
+            query = query.where(tuple_(*position) > sent_row(page.after, like=POSITION))
+        query = query.order_by(*position).limit(page.limit)
+        return self.pulls_by_id(list(self._connection.scalars(query)))
+
+    def left_out(self, window: Window, limit: int) -> list[LeftOutPull]:
+        listed_by = listing_earlier("reference_id").limit(1).scalar_subquery().label("listed_by")
+        query = (
+            select(pulls.c.id, pulls.c.number, pulls.c.title, listed_by)
+            .select_from(windows)
+            .join(lanes, lanes.c.id == windows.c.lane_id)
+            .join(pulls, and_(in_window(), not_(shipped_in_window())))
+            .where(
+                windows.c.deployment_id == window.deployment_id,
+                windows.c.lane_id == window.lane_id,
+            )
+            .order_by(*POSITION)
+            .limit(limit)
+        )
+        rows = self._connection.execute(query).all()
+        assigned = self._service_names({row.id for row in rows})
+        return [
+            LeftOutPull(
+                number=row.number,
+                title=row.title,
+                services=assigned.get(row.id, ()),
+                listed_by=row.listed_by,
+            )
+            for row in rows
+        ]
+
+    def _service_names(self, pull_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+        assigned = self._pulls.services_of(pull_ids)
+        named = self._services.get({one for ids in assigned.values() for one in ids})
+        return {
+            pull_id: tuple(sorted(named[one].identifier for one in ids))
+            for pull_id, ids in assigned.items()
+        }
+
+    def mark_before(self, lane_id: int, order: Order) -> Window | None:
+        query = (
+            select(windows)
+            .where(
+                windows.c.lane_id == lane_id,
+                windows.c.raises.is_(true()),
+                tuple_(*ORDER) < sent_row(order, like=ORDER),
+            )
+            .order_by(windows.c.deployed_at.desc(), windows.c.reference_id.desc())
+            .limit(1)
+        )
+        found = self._connection.execute(query).one_or_none()
+        return None if found is None else window_of(found, found.deployment_id)
+
+    def pulls(self, filter_: PullFilter, page: Page) -> list[PullRow]:
+        query = select(pulls.c.id).where(*_pull_conditions(filter_))
+        if page.after is not None:
+            query = query.where(
+                tuple_(*LAST_MERGED_FIRST) < sent_row(page.after, like=LAST_MERGED_FIRST)
+            )
+        query = query.order_by(*(column.desc() for column in LAST_MERGED_FIRST)).limit(page.limit)
+        return self.pulls_by_id(list(self._connection.scalars(query)))
+
+    def pull(
+        self, *, repository_id: int | None, number: int | None, source_id: str | None
+    ) -> PullRow | None:
+        query = select(pulls.c.id).limit(1)
+        if repository_id is not None:
+            query = query.where(pulls.c.repository_id == repository_id, pulls.c.number == number)
+        else:
+            query = query.where(pulls.c.source_id == source_id)
+        found = self.pulls_by_id(list(self._connection.scalars(query)))
+        return found[0] if found else None
+
+    def pulls_by_id(self, ids: Collection[int]) -> list[PullRow]:
+        """The pull requests of these ids, in the order of the ids."""
+        stored = {one.id: one for one in self._pulls.get(ids)}
+        known = self._repositories.get({one.repository_id for one in stored.values()})
+        assigned = self._service_names(stored.keys())
+        return [
+            PullRow(
+                pull=stored[id_],
+                repository=known[stored[id_].repository_id].name,
+                services=assigned.get(id_, ()),
+            )
+            for id_ in ids
+            if id_ in stored
+        ]
+
+    def shipping(self, pull_id: int) -> list[int]:
+        holding = {deployment for _, _, deployment in self._lanes.covering({pull_id})}
+        by_window = shipped_by_window(windows.c.deployment_id).where(
+            windows.c.deployment_id.in_(holding), pulls.c.id == pull_id
+        )
+        by_list = shipped_by_list(deployments.c.id).where(pulls.c.id == pull_id)
+        return sorted({*self._connection.scalars(by_window), *self._connection.scalars(by_list)})
+
+    def lanes_of(self, pull_id: int) -> list[LaneRow]:
+        holding = {lane: deployment for _, lane, deployment in self._lanes.covering({pull_id})}
+        query = (
+            select(
+                lanes.c.id, services.c.identifier, lanes.c.environment, of_service().label("fits")
+            )
+            .select_from(pulls)
+            .join(
+                lanes,
+                and_(
+                    lanes.c.repository_id == pulls.c.repository_id,
+                    lanes.c.branch == pulls.c.base_ref,
+                ),
+            )
+            .join(services, services.c.id == lanes.c.service_id)
+            .where(pulls.c.id == pull_id)
+            .order_by(services.c.identifier, lanes.c.environment)
+        )
+        return [
+            LaneRow(
+                lane_id=row.id,
+                service=row.identifier,
+                environment=row.environment,
+                of_service=bool(row.fits),
+                deployment_id=holding.get(row.id),
+            )
+            for row in self._connection.execute(query)
+        ]
+
+    def repositories(self, page: Page) -> list[Repository]:
+        query = select(repositories.c.id).order_by(repositories.c.name_key).limit(page.limit)
+        if page.after is not None:
+            query = query.where(repositories.c.name_key > page.after[0].casefold())
+        ids = list(self._connection.scalars(query))
+        stored = self._repositories.get(ids)
+        return [stored[id_] for id_ in ids]
+
+    def services(self, page: Page) -> Sequence[Service]:
+        query = select(services.c.id).order_by(services.c.identifier).limit(page.limit)
+        if page.after is not None:
+            query = query.where(services.c.identifier > page.after[0])
+        ids = list(self._connection.scalars(query))
+        stored = self._services.get(ids)
+        return [stored[id_] for id_ in ids]
+
+
+def _deployment_conditions(filter_: DeploymentFilter) -> list[ColumnElement[bool]]:
+    wanted = {
+        deployments.c.service_id: filter_.service_id,
+        deployments.c.repository_id: filter_.repository_id,
+        deployments.c.environment: filter_.environment,
+        deployments.c.source_name: filter_.source_name,
+        deployments.c.success: filter_.success,
+        deployments.c.attribution_status: filter_.status,
+    }
+    conditions = [column == value for column, value in wanted.items() if value is not None]
+    if filter_.since is not None:
+        conditions.append(deployments.c.deployed_at >= filter_.since)
+    if filter_.until is not None:
+        conditions.append(deployments.c.deployed_at < filter_.until)
+    return conditions
+
+
+def _pull_conditions(filter_: PullFilter) -> list[ColumnElement[bool]]:
+    wanted = {
+        pulls.c.repository_id: filter_.repository_id,
+        pulls.c.base_ref: filter_.base_ref,
+        pulls.c.author: filter_.author,
+    }
+    conditions: list[ColumnElement[bool]] = [
+        column == value for column, value in wanted.items() if value is not None
+    ]
+    if filter_.merged is not None or filter_.deployed is not None:
+        is_merged = pulls.c.merged_at.is_not(None)
+        conditions.append(is_merged if filter_.merged is not False else ~is_merged)
+    if filter_.since is not None:
+        conditions.append(pulls.c.listed_at >= filter_.since)
+    if filter_.until is not None:
+        conditions += [pulls.c.listed_at < filter_.until, pulls.c.merged_at.is_not(None)]
+    if filter_.service_id is not None:
+        conditions.append(_may_go_to(filter_.service_id, assigned_only=filter_.deployed is None))
+    if filter_.deployed is not None:
+        shipped = or_(_is_reached(filter_), _is_listed(filter_))
+        conditions.append(shipped if filter_.deployed else ~shipped)
+    return conditions
+
+
+def _may_go_to(service_id: int, *, assigned_only: bool) -> ColumnElement[bool]:
+    assigned = exists().where(pull_services.c.pull_id == pulls.c.id).correlate_except(pull_services)
+    to_this = assigned.where(pull_services.c.service_id == service_id)
+    return to_this if assigned_only else or_(to_this, ~assigned)
+
+
+def _is_reached(filter_: PullFilter) -> ColumnElement[bool]:
+    """Whether a window of the environment holds the pull request and its service may ship it.
+
+    Whether an earlier deployment listed it makes no difference here: then that one shipped it.
+    """
+    query = (
+        exists()
+        .select_from(lanes.join(windows, windows.c.lane_id == lanes.c.id))
+        .where(
+            lanes.c.repository_id == pulls.c.repository_id,
+            lanes.c.branch == pulls.c.base_ref,
+            lanes.c.environment == filter_.environment,
+            windows.c.raises.is_(true()),
+            at_or_before(POSITION, (windows.c.reached_at, windows.c.reached_number)),
+            of_service(),
+        )
+    )
+    if filter_.service_id is not None:
+        query = query.where(lanes.c.service_id == filter_.service_id)
+    return query.correlate_except(lanes, windows)
+
+
+def _is_listed(filter_: PullFilter) -> ColumnElement[bool]:
+    query = (
+        exists()
+        .select_from(
+            deployment_pulls.join(deployments, deployments.c.id == deployment_pulls.c.deployment_id)
+        )
+        .where(
+            deployment_pulls.c.pull_id == pulls.c.id,
+            deployments.c.success.is_(true()),
+            deployments.c.environment == filter_.environment,
+        )
+    )
+    if filter_.service_id is not None:
+        query = query.where(deployments.c.service_id == filter_.service_id)
+    return query.correlate_except(deployment_pulls, deployments)
+
+
+def _asked_window(window: Window) -> FromClause:
+    values = (*window.order, *window.reached, *window.opened, window.raises)
+    return given(
+        "asked_window",
+        [values],
+        deployed_at=Instant,
+        reference_id=String,
+        reached_at=Instant,
+        reached_number=BigInteger,
+        opened_at=Instant,
+        opened_number=BigInteger,
+        raises=Boolean,
+    )
+
+
+def _asked_lane(lane: LaneKey) -> FromClause:
+    return given(
+        "asked_lane",
+        [(lane.repository_id, lane.branch, lane.service_id, lane.environment)],
+        repository_id=BigInteger,
+        branch=String,
+        service_id=BigInteger,
+        environment=String,
+    )

@@ -1,0 +1,125 @@
+"""Queries about repositories."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, String, exists, or_, select, update
+from sqlalchemy.types import BigInteger
+
+from shipmark.domain.model import Repository
+from shipmark.storage.statements import chunks, given, insert_unless_there
+from shipmark.storage.tables import pulls, repositories
+
+COLUMNS: tuple[Any, ...] = (
+    repositories.c.id,
+    repositories.c.name,
+    repositories.c.default_branch,
+    repositories.c.source,
+    repositories.c.source_id,
+)
+
+
+class Repositories:
+    """Repositories are found by name without regard to case."""
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+
+    def named(self, names: Collection[str]) -> dict[str, list[Repository]]:
+        found: dict[str, list[Repository]] = {name: [] for name in names}
+        keys = {name: name_key(name) for name in names}
+        by_full: dict[str, list[Repository]] = {}
+        by_short: dict[str, list[Repository]] = {}
+        for chunk in chunks(set(keys.values())):
+            query = select(*COLUMNS).where(
+                or_(
+                    repositories.c.name_key.in_(chunk),
+                    repositories.c.short_name_key.in_([key for key in chunk if "/" not in key]),
+                )
+            )
+            for row in self._connection.execute(query):
+                repository = _repository(row)
+                key = name_key(repository.name)
+                by_full.setdefault(key, []).append(repository)
+                by_short.setdefault(short_name(key), []).append(repository)
+        for name, key in keys.items():
+            found[name] = by_full.get(key) or by_short.get(key, [])
+        return found
+
+    def get(self, ids: Collection[int]) -> dict[int, Repository]:
+        return {
+            row.id: _repository(row)
+            for chunk in chunks(ids)
+            for row in self._connection.execute(
+                select(*COLUMNS).where(repositories.c.id.in_(chunk))
+            )
+        }
+
+    def lock(self, ids: Collection[int], *, exclusive: bool) -> None:
+        # SQLite has one writer at a time and ignores FOR UPDATE.
+        for chunk in chunks(sorted(ids)):
+            self._connection.execute(
+                select(repositories.c.id)
+                .where(repositories.c.id.in_(chunk))
+                .order_by(repositories.c.id)
+                .with_for_update(read=not exclusive)
+            )
+
+    def add(self, name: str, facts: Mapping[str, Any]) -> Repository:
+        key = name_key(name)
+        self._connection.execute(
+            insert_unless_there(self._connection, repositories).values(
+                name=name,
+                name_key=key,
+                short_name_key=short_name(key),
+                created_at=self._now,
+                **facts,
+            )
+        )
+        query = select(*COLUMNS).where(repositories.c.name_key == key)
+        return _repository(self._connection.execute(query).one())
+
+    def update(self, repository_id: int, facts: Mapping[str, Any]) -> None:
+        self._connection.execute(
+            update(repositories).where(repositories.c.id == repository_id).values(**facts)
+        )
+
+    def bases_of_pulls(
+        self, wanted: Collection[tuple[int, str]]
+    ) -> tuple[set[int], set[tuple[int, str]]]:
+        having: set[int] = set()
+        bases: set[tuple[int, str]] = set()
+        for chunk in chunks(wanted):
+            pair = given("wanted", chunk, repository_id=BigInteger, branch=String)
+            any_pull = exists().where(pulls.c.repository_id == pair.c.repository_id)
+            base = any_pull.where(pulls.c.base_ref == pair.c.branch)
+            query = select(pair.c.repository_id, pair.c.branch, base.label("is_base")).where(
+                any_pull
+            )
+            for row in self._connection.execute(query):
+                having.add(row.repository_id)
+                if row.is_base:
+                    bases.add((row.repository_id, row.branch))
+        return having, bases
+
+
+def name_key(name: str) -> str:
+    """The form in which names compare equal."""
+    return name.casefold()
+
+
+def short_name(key: str) -> str:
+    """The part of a name that may stand for the whole if it is unique."""
+    return key.rpartition("/")[2]
+
+
+def _repository(row: Row[Any]) -> Repository:
+    return Repository(
+        id=row.id,
+        name=row.name,
+        default_branch=row.default_branch,
+        source=row.source,
+        source_id=row.source_id,
+    )

@@ -1,0 +1,128 @@
+"""What the windows and the lists come to: the pull requests that deployments ship.
+
+One definition, used by every count, list, page and status. It is driven from the windows: each
+is one range of its branch's history, bounded on both sides, which `ix_pulls_history` serves.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    FromClause,
+    Select,
+    and_,
+    exists,
+    or_,
+    select,
+    true,
+    union_all,
+)
+
+from shipmark.storage.statements import at_or_before, before
+from shipmark.storage.tables import (
+    deployment_pulls,
+    deployments,
+    lanes,
+    pull_services,
+    pulls,
+    windows,
+)
+
+POSITION = (pulls.c.merged_at, pulls.c.number)
+
+
+def in_window(window: FromClause = windows, lane: FromClause = lanes) -> ColumnElement[bool]:
+    """The pull request stands in the window, whichever service it belongs to."""
+    return and_(
+        window.c.raises.is_(true()),
+        pulls.c.repository_id == lane.c.repository_id,
+        pulls.c.base_ref == lane.c.branch,
+        pulls.c.merged_at.is_not(None),
+        before((window.c.opened_at, window.c.opened_number), POSITION),
+        at_or_before(POSITION, (window.c.reached_at, window.c.reached_number)),
+    )
+
+
+def of_service(lane: FromClause = lanes) -> ColumnElement[bool]:
+    """The pull request belongs to the lane's service, or to none and so to all."""
+    assigned = exists().where(pull_services.c.pull_id == pulls.c.id).correlate_except(pull_services)
+    return or_(~assigned, assigned.where(pull_services.c.service_id == lane.c.service_id))
+
+
+def listing_earlier(
+    column: Any, window: FromClause = windows, lane: FromClause = lanes
+) -> Select[Any]:
+    """The earlier deployments of the same service and environment that list a pull request."""
+    earlier = deployments.alias("earlier")
+    return (
+        select(earlier.c[column])
+        .join(deployment_pulls, deployment_pulls.c.deployment_id == earlier.c.id)
+        .where(
+            deployment_pulls.c.pull_id == pulls.c.id,
+            earlier.c.service_id == lane.c.service_id,
+            earlier.c.environment == lane.c.environment,
+            earlier.c.success.is_(true()),
+            before(
+                (earlier.c.deployed_at, earlier.c.reference_id),
+                (window.c.deployed_at, window.c.reference_id),
+            ),
+        )
+        .correlate_except(earlier, deployment_pulls)
+    )
+
+
+def shipped_in_window(
+    window: FromClause = windows, lane: FromClause = lanes
+) -> ColumnElement[bool]:
+    """The window's deployment ships the pull request."""
+    listed = listing_earlier("id", window, lane).exists()
+    return and_(in_window(window, lane), of_service(lane), ~listed)
+
+
+def shipped_by_window(*columns: Any) -> Select[Any]:
+    """Rows of (window, pull request) that are shipped; narrow it by deployment or pull request."""
+    return (
+        select(*columns)
+        .select_from(windows)
+        .join(lanes, lanes.c.id == windows.c.lane_id)
+        .join(pulls, shipped_in_window())
+    )
+
+
+def shipped_by_list(*columns: Any) -> Select[Any]:
+    """Rows of (list, pull request) that are shipped; narrow it by deployment or pull request."""
+    return (
+        select(*columns)
+        .select_from(deployment_pulls)
+        .join(deployments, deployments.c.id == deployment_pulls.c.deployment_id)
+        .join(pulls, pulls.c.id == deployment_pulls.c.pull_id)
+        .where(deployments.c.success.is_(true()), pulls.c.merged_at.is_not(None))
+    )
+
+
+def shipped_by(deployment_ids: list[int]) -> CompoundSelect[Any]:
+    """(deployment_id, pull_id) of all that these deployments ship."""
+    return union_all(
+        shipped_by_window(
+            windows.c.deployment_id.label("deployment_id"), pulls.c.id.label("pull_id")
+        ).where(windows.c.deployment_id.in_(deployment_ids)),
+        shipped_by_list(deployments.c.id.label("deployment_id"), pulls.c.id.label("pull_id")).where(
+            deployments.c.id.in_(deployment_ids)
+        ),
+    )
+
+
+def window_ships_any() -> ColumnElement[bool]:
+    """Whether a window in the enclosing query ships anything at all."""
+    return exists().select_from(pulls).where(shipped_in_window()).correlate_except(pulls)
+
+
+def list_ships_any() -> ColumnElement[bool]:
+    """Whether a deployment in the enclosing query lists a merged pull request."""
+    return (
+        exists()
+        .select_from(deployment_pulls.join(pulls, pulls.c.id == deployment_pulls.c.pull_id))
+        .where(deployment_pulls.c.deployment_id == deployments.c.id, pulls.c.merged_at.is_not(None))
+        .correlate_except(deployment_pulls, pulls)
+    )

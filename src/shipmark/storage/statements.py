@@ -1,0 +1,65 @@
+"""Pieces that statements of several tables are made of."""
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Insert,
+    Table,
+    column,
+    literal,
+    tuple_,
+    values,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+Item = TypeVar("Item")
+
+CHUNK = 500
+"""How many values one statement carries: far below what either driver takes."""
+
+
+def chunks(items: Collection[Item], size: int = CHUNK) -> Iterator[list[Item]]:
+    """The items in lists of at most ``size``; none for no items."""
+    remaining = iter(items)
+    while chunk := list(islice(remaining, size)):
+        yield chunk
+
+
+def given(name: str, rows: Sequence[tuple[Any, ...]], **columns: Any) -> FromClause:
+    """Rows sent with the statement, to join with: column names and their types."""
+    shape = [column(key, type_) for key, type_ in columns.items()]
+    return values(*shape, name=name).data(rows).cte(name)
+
+
+def sent_row(sent: Sequence[Any], like: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+    """Values sent as one row, of the types of the columns they will be compared with."""
+    return tuple_(*(literal(one, column_.type) for one, column_ in zip(sent, like, strict=True)))
+
+
+def at_or_before(
+    first: tuple[ColumnElement[Any] | Column[Any], ...],
+    second: tuple[ColumnElement[Any] | Column[Any], ...],
+) -> ColumnElement[bool]:
+    """Compare two composite positions as rows, so that a composite index serves."""
+    return tuple_(*first) <= tuple_(*second)
+
+
+def before(
+    first: tuple[ColumnElement[Any] | Column[Any], ...],
+    second: tuple[ColumnElement[Any] | Column[Any], ...],
+) -> ColumnElement[bool]:
+    """Strictly before, compared as rows."""
+    return tuple_(*first) < tuple_(*second)
+
+
+def insert_unless_there(connection: Connection, table: Table) -> Insert:
+    """INSERT that leaves a row alone that stands there already, whoever put it there."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()

@@ -1,0 +1,100 @@
+"""Queries about accounts and API tokens. A token is stored only as its digest."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
+
+from shipmark.application.tokens import Account, Token
+from shipmark.storage.tables import accounts, tokens
+
+
+class Tokens:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def by_digest(self, digest: str) -> Token | None:
+        row = self._connection.execute(_tokens().where(tokens.c.digest == digest)).one_or_none()
+        return None if row is None else _token(row)
+
+    def all(self) -> list[Token]:
+        return [_token(row) for row in self._connection.execute(_tokens().order_by(tokens.c.id))]
+
+    def add(self, token: Token, digest: str) -> int:
+        result = self._connection.execute(
+            insert(tokens)
+            .values(
+                account_id=token.account.id,
+                name=token.name,
+                digest=digest,
+                scopes=" ".join(sorted(token.scopes)),
+                created_at=token.created_at,
+                expires_at=token.expires_at,
+            )
+            .returning(tokens.c.id)
+        )
+        return int(result.scalar_one())
+
+    def revoke(self, ids: Collection[int], now: datetime) -> None:
+        self._connection.execute(
+            update(tokens)
+            .where(tokens.c.id.in_(list(ids)), tokens.c.revoked_at.is_(None))
+            .values(revoked_at=now)
+        )
+
+    def mark_used(self, used: Sequence[tuple[int, datetime]]) -> None:
+        self._connection.execute(
+            update(tokens).where(tokens.c.id == bindparam("token")),
+            [{"token": id_, "last_used_at": at} for id_, at in used],
+        )
+
+    def accounts(self) -> list[Account]:
+        return [_account(row) for row in self._connection.execute(select(accounts).order_by("id"))]
+
+    def account_named(self, name: str) -> Account | None:
+        row = self._connection.execute(
+            select(accounts).where(accounts.c.name == name)
+        ).one_or_none()
+        return None if row is None else _account(row)
+
+    def add_account(self, name: str, now: datetime) -> Account:
+        self._connection.execute(insert(accounts).values(name=name, active=True, created_at=now))
+        query = select(accounts).where(accounts.c.name == name)
+        return _account(self._connection.execute(query).one())
+
+    def set_active(self, account_id: int, *, active: bool) -> None:
+        self._connection.execute(
+            update(accounts).where(accounts.c.id == account_id).values(active=active)
+        )
+
+
+def _tokens() -> Select[Any]:
+    return select(
+        tokens,
+        accounts.c.name.label("account_name"),
+        accounts.c.active.label("account_active"),
+        accounts.c.created_at.label("account_created_at"),
+    ).join(accounts, accounts.c.id == tokens.c.account_id)
+
+
+def _token(row: Row[Any]) -> Token:
+    return Token(
+        id=row.id,
+        name=row.name,
+        account=Account(
+            id=row.account_id,
+            name=row.account_name,
+            active=row.account_active,
+            created_at=row.account_created_at,
+        ),
+        scopes=frozenset(row.scopes.split()),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
+    )
+
+
+def _account(row: Row[Any]) -> Account:
+    return Account(id=row.id, name=row.name, active=row.active, created_at=row.created_at)

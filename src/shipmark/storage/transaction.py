@@ -1,0 +1,63 @@
+"""One transaction of the database, with the queries of every noun."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from sqlalchemy import Connection
+
+from shipmark.storage.commits import Commits
+from shipmark.storage.deployments import Deployments
+from shipmark.storage.lanes import Lanes
+from shipmark.storage.pulls import Pulls
+from shipmark.storage.reports import Reports
+from shipmark.storage.repositories import Repositories
+from shipmark.storage.services import Services
+from shipmark.storage.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class StorageTransaction:
+    """What `application.ports.Transaction` asks for, over one connection."""
+
+    connection: Connection
+    now: datetime
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        return Tokens(self.connection)
+
+    @cached_property
+    def repositories(self) -> Repositories:
+        return Repositories(self.connection, self.now)
+
+    @cached_property
+    def services(self) -> Services:
+        return Services(self.connection)
+
+    @cached_property
+    def commits(self) -> Commits:
+        return Commits(self.connection)
+
+    @cached_property
+    def pulls(self) -> Pulls:
+        return Pulls(self.connection, self.now)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        return Deployments(self.connection, self.now)
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        return Lanes(self.connection)
+
+    @cached_property
+    def reports(self) -> Reports:
+        return Reports(
+            self.connection,
+            deployments=self.deployments,
+            pulls=self.pulls,
+            lanes=self.lanes,
+            repositories=self.repositories,
+            services=self.services,
+        )
