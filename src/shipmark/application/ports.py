@@ -163,6 +163,8 @@ class Deployments(Protocol):
 
 
 class Lanes(Protocol):
+    def find(self, keys: Collection[LaneKey]) -> dict[LaneKey, int]: ...
+
     def find_or_add(self, keys: Collection[LaneKey]) -> dict[LaneKey, int]: ...
 
     def keys(self, ids: Collection[int]) -> dict[int, LaneKey]: ...
@@ -170,7 +172,7 @@ class Lanes(Protocol):
     def lock(self, ids: Collection[int]) -> None:
         """Be the only one to change the windows of these lanes; taken in the order of ids."""
 
-    def open(self, arrivals: Mapping[int, Sequence[Arrival]]) -> list[Lane]:
+    def open(self, arrivals: Mapping[int, Sequence[Arrival]]) -> Sequence[Lane]:
         """Lanes to read from, with what the arrivals in each will ask for already at hand."""
 
     def windows_of(self, deployment_ids: Collection[int]) -> list[Window]: ...

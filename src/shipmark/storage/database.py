@@ -57,6 +57,12 @@ class Database:
             connection.commit()
 
     @contextmanager
+    def trial(self) -> Iterator[StorageTransaction]:
+        """A transaction in which anything may be written and nothing is kept."""
+        with self._translated(), self._connection("IMMEDIATE") as connection:
+            yield StorageTransaction(connection, now=self.clock())
+
+    @contextmanager
     def read(self) -> Iterator[StorageTransaction]:
         """A transaction that sees one state of the database and keeps nothing."""
         with self._translated(), self._connection("DEFERRED") as connection:

@@ -49,7 +49,7 @@ class Lanes:
         self._connection = connection
 
     def find_or_add(self, keys: Collection[LaneKey]) -> dict[LaneKey, int]:
-        found = self._find(keys)
+        found = self.find(keys)
         # In one order, so that two writers of the same new lanes do not wait for each other.
         missing = sorted(keys - found.keys())
         if missing:
@@ -65,10 +65,10 @@ class Lanes:
                     for key in missing
                 ],
             )
-            found |= self._find(missing)
+            found |= self.find(missing)
         return found
 
-    def _find(self, keys: Collection[LaneKey]) -> dict[LaneKey, int]:
+    def find(self, keys: Collection[LaneKey]) -> dict[LaneKey, int]:
         found: dict[LaneKey, int] = {}
         for chunk in chunks(keys):
             wanted = given(

@@ -1,0 +1,67 @@
+"""One call of one method: who calls, and what handlers may ask for.
+
+Only handlers are async. `Api.read` runs in a thread of its own, `Api.write` in the writer's.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from shipmark.application.queries import ReadTransaction
+from shipmark.application.tokens import Token
+from shipmark.application.works import Works
+from shipmark.application.writer import Database, Work, Writer
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """What the handlers stand on, handed to them by the composition root."""
+
+    database: Database
+    writer: Writer
+    readers: ThreadPoolExecutor
+    works: Works
+    base_url: str | None
+    largest_body: int
+    schema_version: Callable[[], str | None]
+    newest_version: str
+
+    async def read(self, run: Callable[[ReadTransaction], Result]) -> Result:
+        """Run in a transaction that only reads."""
+
+        def in_transaction() -> Result:
+            with self.database.read() as tx:
+                return run(tx)
+
+        return await self.in_thread(in_transaction)
+
+    async def in_thread(self, run: Callable[[], Result]) -> Result:
+        """Run what blocks where it blocks nobody."""
+        return await asyncio.get_running_loop().run_in_executor(self.readers, run)
+
+    async def write(self, work: Work[Item, Result], item: Item) -> Result:
+        """Have the writer do it; answers once it is committed."""
+        return await asyncio.wrap_future(self.writer.submit(work, item))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One authorised call. ``body`` is what was sent, for the methods that read it themselves."""
+
+    api: Api
+    caller: Token
+    base_url: str
+    content_type: str
+    body: bytes
+
+    def page_of(self, deployment_id: int) -> str:
+        """The address of a deployment's page."""
+        return f"{self.base_url}/deployments/{deployment_id}"
+
+
+Handler = Callable[[Call, Any], Any]

@@ -1,0 +1,118 @@
+"""From one line of the route table to an HTTP endpoint.
+
+Checks run in this order: token, account, scope, parsing, required arguments, the form of each
+argument. Look-ups come last, in the use case.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from shipmark.api.answers import Answer
+from shipmark.api.arguments import merged
+from shipmark.api.auth import authorise
+from shipmark.api.calls import Api, Call
+from shipmark.api.decoding import Arguments, decode, forms, unknown
+from shipmark.api.errors import json_response
+from shipmark.application.tokens import Scope
+from shipmark.domain.errors import InvalidJSON, PayloadTooLarge
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A method of the API: its name, who may call it, what it takes and what it answers."""
+
+    name: str
+    handler: Callable[[Call, Any], Awaitable[Answer]]
+    takes: type[Arguments]
+    answers: type[Answer]
+    scopes: Collection[Scope]
+    reads: bool = False
+    documents: type[Arguments]
+
+    @property
+    def path(self) -> str:
+        return f"/api/{self.name}"
+
+    @property
+    def verbs(self) -> list[str]:
+        """Reads answer GET and POST, writes POST alone."""
+        return ["GET", "POST"] if self.reads else ["POST"]
+
+    def route(self) -> Route:
+        """The Starlette route of this method."""
+
+        async def endpoint(request: Request) -> Response:
+            return json_response(await self.answer(request))
+
+        return Route(self.path, endpoint, methods=self.verbs, name=self.name)
+
+    async def answer(self, request: Request) -> Answer:
+        """Authorise, parse, call, answer."""
+        api: Api = request.app.state.api
+        caller = await authorise(api, request.headers.get("Authorization"), self.scopes)
+        body = await _body(request, api.largest_body)
+        content_type = request.headers.get("Content-Type", "")
+        call = Call(
+            api=api,
+            caller=caller,
+            base_url=api.base_url or str(request.base_url).rstrip("/"),
+            content_type=content_type,
+            body=body,
+        )
+        # A method that takes no arguments reads the body itself.
+        parsed = body if forms(self.takes) else b""
+        sent = merged(request.scope["query_string"], parsed, content_type)
+        answer = await self.handler(call, decode(self.takes, sent))
+        ignored = unknown(self.takes, sent)
+        if ignored:
+            warnings = [f"Unknown argument ignored: {name[:100]}" for name in ignored[:20]]
+            answer = msgspec.structs.replace(answer, warnings=warnings)
+        return answer
+
+
+def method(
+    name: str,
+    handler: Callable[[Call, Any], Awaitable[Answer]],
+    *,
+    scopes: Collection[Scope],
+    reads: bool = False,
+    documents: type[Arguments] | None = None,
+) -> Method:
+    """A line of the route table; what it takes and answers stands in the handler's signature.
+
+    ``documents`` is what a handler takes that reads the body itself.
+    """
+    hints = get_type_hints(handler)
+    answers = hints.pop("return")
+    takes = next(kind for kind in hints.values() if kind is not Call)
+    return Method(
+        name=name,
+        handler=handler,
+        takes=takes,
+        answers=answers,
+        scopes=scopes,
+        reads=reads,
+        documents=documents or takes,
+    )
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """The whole body, unless it is larger than ``most`` bytes."""
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most:
+                raise PayloadTooLarge(
+                    f"The body is larger than {most} bytes. Send it in several requests, or let "
+                    "the server take more with SHIPMARK_MAX_BODY_BYTES."
+                )
+    except ClientDisconnect:
+        raise InvalidJSON("The connection was closed before the body was complete.") from None
+    return bytes(body)

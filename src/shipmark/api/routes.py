@@ -1,0 +1,34 @@
+"""The whole API, one line a method. Start reading here."""
+
+from shipmark.api import deployments, pull_import, pulls, repositories
+from shipmark.api.endpoint import Method, method
+from shipmark.application.tokens import Scope
+
+DEPLOY = (Scope.DEPLOYMENTS_WRITE,)
+FACTS = (Scope.PULLS_WRITE,)
+EITHER = (Scope.DEPLOYMENTS_WRITE, Scope.PULLS_WRITE)
+READ = (Scope.READ,)
+
+METHODS: tuple[Method, ...] = (
+    method("deployments.create", deployments.create, scopes=DEPLOY),
+    method("deployments.setPullServices", pulls.set_services, scopes=EITHER),
+    method("deployments.upsert", deployments.upsert, scopes=DEPLOY),
+    method("deployments.update", deployments.update, scopes=DEPLOY),
+    method("deployments.delete", deployments.delete, scopes=DEPLOY),
+    method("deployments.retry", deployments.retry, scopes=DEPLOY),
+    method("deployments.info", deployments.info, scopes=READ, reads=True),
+    method("deployments.list", deployments.list_deployments, scopes=READ, reads=True),
+    method("deployments.explain", deployments.explain, scopes=READ, reads=True),
+    method(
+        "pulls.import",
+        pull_import.import_pulls,
+        scopes=FACTS,
+        documents=pull_import.ImportArguments,
+    ),
+    method("pulls.info", pulls.info, scopes=READ, reads=True),
+    method("pulls.list", pulls.list_pulls, scopes=READ, reads=True),
+    method("pulls.explain", pulls.explain, scopes=READ, reads=True),
+    method("repositories.upsert", repositories.upsert, scopes=FACTS),
+    method("repositories.list", repositories.list_repositories, scopes=READ, reads=True),
+    method("services.list", repositories.list_services, scopes=READ, reads=True),
+)

@@ -1,0 +1,96 @@
+"""The composition root: settings become a database, a writer, a worker and an application."""
+
+import os
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+
+from starlette.applications import Starlette
+
+from shipmark import logs
+from shipmark.api.asgi import application
+from shipmark.api.calls import Api
+from shipmark.application.policy import Policy
+from shipmark.application.worker import Worker
+from shipmark.application.works import works
+from shipmark.application.writer import Writer
+from shipmark.settings import Settings, SettingsError, load
+from shipmark.storage import migrations
+from shipmark.storage.database import Database
+
+
+def open_database(settings: Settings) -> Database:
+    """The database that the settings name. Nothing is connected to yet."""
+    if settings.database_url is None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return Database(settings.effective_database_url, pool_size=settings.readers + 4)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """What the settings say about attribution."""
+    return Policy(
+        retry_for=settings.retry_for,
+        first_retry_after=settings.first_retry_after,
+        longest_retry_pause=settings.longest_retry_pause,
+        register_unknown_repositories=settings.unknown_repositories == "register",
+        wait_for_unknown_merge_commits=settings.unknown_merge_commits == "wait",
+    )
+
+
+def prepare_schema(database: Database) -> None:
+    """Bring SQLite's schema up to date; for PostgreSQL, refuse one that is not.
+
+    A file of one's own can be changed at any time. A shared database is changed by whoever
+    operates it, when they say so.
+    """
+    if database.is_sqlite:
+        migrations.migrate(database.engine)
+        return
+    version = migrations.schema_version(database.engine)
+    if version != migrations.newest_version():
+        raise SettingsError(
+            f"The database's schema is at version {version or 'none'}, and this release of "
+            f"Shipmark needs {migrations.newest_version()}. Run: shipmark migrate"
+        )
+
+
+def build(settings: Settings) -> Starlette:
+    """The application and all it stands on, taken down in order when it stops."""
+    policy = policy_of(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        database = open_database(settings)
+        prepare_schema(database)
+        writer = Writer(database)
+        worker = Worker(database, policy)
+        with ThreadPoolExecutor(settings.readers, "shipmark-reader") as readers:
+            app.state.api = Api(
+                database=database,
+                writer=writer,
+                readers=readers,
+                works=works(policy),
+                base_url=settings.base_url,
+                largest_body=settings.max_body_bytes,
+                schema_version=partial(migrations.schema_version, database.engine),
+                newest_version=migrations.newest_version(),
+            )
+            if settings.with_worker:
+                worker.start()
+            try:
+                yield
+            finally:
+                # What was accepted is committed before the process goes.
+                writer.close()
+                worker.stop()
+        database.close()
+
+    return application(lifespan)
+
+
+def create() -> Starlette:
+    """The application for a server process, from its environment."""
+    settings = load(os.environ)
+    logs.configure(settings.log_level, settings.log_format)
+    return build(settings)

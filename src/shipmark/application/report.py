@@ -1,0 +1,154 @@
+"""Reads: one question each, answered from one state of the database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from shipmark.application.explain import explain_deployment, explain_pull
+from shipmark.application.explanation import DeploymentExplanation, PullExplanation
+from shipmark.application.locate import locate_repositories
+from shipmark.application.policy import Policy
+from shipmark.application.queries import (
+    DeploymentFilter,
+    DeploymentRow,
+    Page,
+    PullFilter,
+    PullRow,
+    ReadTransaction,
+)
+from shipmark.domain.errors import DeploymentNotFound, PullNotFound, ShipmarkError
+from shipmark.domain.model import Repository, Service, Status
+
+NOT_REGISTERING = Policy()
+"""Reads never make a repository known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """A deployment, how many pull requests it ships, and a page of them."""
+
+    row: DeploymentRow
+    shipped: int
+    pulls: Sequence[PullRow] = ()
+
+
+def deployment(tx: ReadTransaction, id_: int | None, reference_id: str | None) -> DeploymentRow:
+    """The deployment with this id, or this reference_id. Raises DeploymentNotFound."""
+    row = tx.reports.deployment(id_=id_, reference_id=reference_id)
+    if row is None:
+        which = f"reference_id '{reference_id}'" if reference_id is not None else f"id {id_}"
+        raise DeploymentNotFound(
+            f"There is no deployment with {which}.",
+            argument="reference_id" if reference_id is not None else "id",
+        )
+    return row
+
+
+def _reported(tx: ReadTransaction, rows: Sequence[DeploymentRow]) -> list[Reported]:
+    shipping = {
+        row.deployment.id for row in rows if row.deployment.attribution.status is Status.ATTRIBUTED
+    }
+    shipped = tx.deployments.count_shipped(shipping)
+    return [Reported(row=row, shipped=shipped.get(row.deployment.id, 0)) for row in rows]
+
+
+def deployment_with_pulls(
+    tx: ReadTransaction, id_: int | None, reference_id: str | None, page: Page
+) -> Reported:
+    """A deployment with a page of what it ships. Raises DeploymentNotFound."""
+    (reported,) = _reported(tx, [deployment(tx, id_, reference_id)])
+    return replace(reported, pulls=tx.reports.shipped_pulls(reported.row.deployment.id, page))
+
+
+def explained_deployment(
+    tx: ReadTransaction, id_: int | None, reference_id: str | None
+) -> tuple[Reported, DeploymentExplanation]:
+    """A deployment with its explanation. Raises DeploymentNotFound."""
+    (reported,) = _reported(tx, [deployment(tx, id_, reference_id)])
+    return reported, explain_deployment(tx, reported.row)
+
+
+def deployments(
+    tx: ReadTransaction,
+    filter_: DeploymentFilter,
+    page: Page,
+    *,
+    service: str | None = None,
+    repository: str | None = None,
+) -> list[Reported]:
+    """Deployments, newest first. A service or repository nobody knows has none.
+
+    Raises RepositoryNotFound for a name without owner that several have.
+    """
+    if service is not None:
+        filter_ = replace(filter_, service_id=_service_id(tx, service))
+    if repository is not None:
+        filter_ = replace(filter_, repository_id=_repository_id(tx, repository))
+    return _reported(tx, tx.reports.deployments(filter_, page))
+
+
+def _service_id(tx: ReadTransaction, identifier: str) -> int:
+    return tx.services.find([identifier]).get(identifier, 0)
+
+
+def _repository_id(tx: ReadTransaction, name: str) -> int:
+    located = locate_repositories(tx, [name], NOT_REGISTERING)[name]
+    if isinstance(located, ShipmarkError):
+        raise located
+    return located.id
+
+
+def pulls(
+    tx: ReadTransaction,
+    filter_: PullFilter,
+    page: Page,
+    *,
+    service: str | None = None,
+    repository: str | None = None,
+) -> list[PullRow]:
+    """Pull requests, last merged first. Raises RepositoryNotFound."""
+    if service is not None:
+        filter_ = replace(filter_, service_id=_service_id(tx, service))
+    if repository is not None:
+        filter_ = replace(filter_, repository_id=_repository_id(tx, repository))
+    return tx.reports.pulls(filter_, page)
+
+
+def pull(
+    tx: ReadTransaction, repository: str | None, number: int | None, source_id: str | None
+) -> PullRow:
+    """A pull request by repository and number, or by the forge's id.
+
+    Raises RepositoryNotFound and PullNotFound.
+    """
+    repository_id = _repository_id(tx, repository) if repository is not None else None
+    row = tx.reports.pull(repository_id=repository_id, number=number, source_id=source_id)
+    if row is None:
+        which = f"#{number} of {repository}" if repository is not None else f"with id {source_id}"
+        raise PullNotFound(f"There is no imported pull request {which}.")
+    return row
+
+
+def pull_with_deployments(
+    tx: ReadTransaction, repository: str | None, number: int | None, source_id: str | None
+) -> tuple[PullRow, list[DeploymentRow]]:
+    """A pull request and the deployments that ship it. Raises as `pull` does."""
+    row = pull(tx, repository, number, source_id)
+    return row, tx.reports.deployments_by_id(tx.reports.shipping(row.pull.id))
+
+
+def explained_pull(
+    tx: ReadTransaction, repository: str | None, number: int | None, source_id: str | None
+) -> tuple[PullRow, PullExplanation]:
+    """A pull request with its explanation. Raises as `pull` does."""
+    row = pull(tx, repository, number, source_id)
+    return row, explain_pull(tx, row)
+
+
+def repositories(tx: ReadTransaction, page: Page) -> list[Repository]:
+    """Repositories by name."""
+    return tx.reports.repositories(page)
+
+
+def services(tx: ReadTransaction, page: Page) -> Sequence[Service]:
+    """Services by identifier."""
+    return tx.reports.services(page)

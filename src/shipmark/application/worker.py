@@ -1,0 +1,72 @@
+"""The background worker: what is due is claimed, done and committed, again and again."""
+
+import logging
+import threading
+from functools import partial
+
+from shipmark.application.policy import Policy
+from shipmark.application.retry import claim_due, retry_claimed
+from shipmark.application.set_services import repair_waiting_assignments
+from shipmark.application.writer import Database, transact
+from shipmark.domain.errors import ShipmarkError
+
+log = logging.getLogger(__name__)
+
+CLAIMED_AT_ONCE = 100
+PAUSE = 1.0
+"""Seconds between looks when nothing is due."""
+
+
+class Worker:
+    """Retries attributions until it is told to stop. Several may run; none does another's row."""
+
+    def __init__(self, database: Database, policy: Policy, *, pause: float = PAUSE) -> None:
+        self._database = database
+        self._policy = policy
+        self._pause = pause
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self.run, name="shipmark-worker")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the transaction under way and stop."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def request_stop(self) -> None:
+        """The same without waiting, for a signal handler."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Work until stopped. An error is logged and tried again: nothing is lost by it."""
+        while not self._stopping.is_set():
+            try:
+                busy = self.work_once() > 0
+            except ShipmarkError as error:
+                log.warning("The worker could not work: %s", error.message)
+                busy = False
+            except Exception:
+                log.exception("The worker met an error")
+                busy = False
+            if not busy:
+                self._stopping.wait(self._pause)
+
+    def work_once(self) -> int:
+        """Do what is due now; how many deployments were looked at."""
+        claimed = transact(self._database, partial(claim_due, limit=CLAIMED_AT_ONCE))
+        if claimed:
+            found = transact(
+                self._database,
+                partial(retry_claimed, deployment_ids=claimed, policy=self._policy),
+            )
+            log.info(
+                "attributions retried", extra={"looked_at": len(claimed), "no_longer_wait": found}
+            )
+        transact(
+            self._database,
+            partial(repair_waiting_assignments, limit=CLAIMED_AT_ONCE, policy=self._policy),
+        )
+        return len(claimed)

@@ -1,0 +1,69 @@
+"""The use cases that write, as the writer takes them, with the operator's policy bound."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from shipmark.application import change, record_pulls, repositories, set_services
+from shipmark.application.policy import Policy
+from shipmark.application.queries import Page, PullRow, ReadTransaction
+from shipmark.application.register import Registered, Registration, register
+from shipmark.application.writer import Work, one_by_one
+from shipmark.domain.errors import ShipmarkError
+from shipmark.domain.model import Repository
+
+MOST_PREVIEWED = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Previewed:
+    """What registering would answer, and the first pull requests it would ship."""
+
+    registered: Registered
+    pulls: list[PullRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Works:
+    """Everything a client can have written."""
+
+    register: Work[Registration, Registered]
+    preview: Work[Registration, Previewed]
+    update: Work[change.Patch, Registered]
+    upsert: Work[change.Patch, Registered]
+    delete: Work[str, bool]
+    retry: Work[int, Registered]
+    set_services: Work[set_services.Assignment, set_services.Assigned]
+    record_pulls: Work[Sequence[record_pulls.PullFacts], list[record_pulls.Result]]
+    upsert_repository: Work[tuple[str, Mapping[str, Any]], Repository]
+
+
+def works(policy: Policy) -> Works:
+    """The use cases under a policy."""
+    return Works(
+        register=Work(partial(register, policy=policy)),
+        preview=one_by_one(partial(_preview, policy=policy), kept=False),
+        update=one_by_one(partial(change.update, policy=policy)),
+        upsert=one_by_one(partial(change.upsert, policy=policy)),
+        delete=one_by_one(partial(change.delete, policy=policy)),
+        retry=one_by_one(partial(change.retry, policy=policy)),
+        set_services=one_by_one(partial(set_services.set_services, policy=policy)),
+        record_pulls=one_by_one(partial(record_pulls.record_pulls, policy=policy)),
+        upsert_repository=one_by_one(partial(_upsert_repository, policy=policy)),
+    )
+
+
+def _preview(tx: ReadTransaction, registration: Registration, *, policy: Policy) -> Previewed:
+    (result,) = register(tx, [registration], policy=policy)
+    if isinstance(result, ShipmarkError):
+        raise result
+    pulls = tx.reports.shipped_pulls(result.deployment.id, Page(limit=MOST_PREVIEWED))
+    return Previewed(registered=result, pulls=pulls)
+
+
+def _upsert_repository(
+    tx: ReadTransaction, named: tuple[str, Mapping[str, Any]], *, policy: Policy
+) -> Repository:
+    name, facts = named
+    return repositories.upsert_repository(tx, name, facts, policy=policy)
