@@ -6,7 +6,8 @@ Only handlers are async. `Api.read` runs in a thread of its own, `Api.write` in 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from shipmark.application.queries import ReadTransaction
@@ -20,7 +21,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """What the handlers stand on, handed to them by the composition root."""
+    """What the handlers stand on, handed to them by the composition root.
+
+    ``last_noted`` is when the use of each token was last written down, by its id.
+    """
 
     database: Database
     writer: Writer
@@ -30,6 +34,7 @@ class Api:
     largest_body: int
     schema_version: Callable[[], str | None]
     newest_version: str
+    last_noted: dict[int, datetime] = field(default_factory=dict)
 
     async def read(self, run: Callable[[ReadTransaction], Result]) -> Result:
         """Run in a transaction that only reads."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -37,6 +38,7 @@ class Works:
     set_services: Work[set_services.Assignment, set_services.Assigned]
     record_pulls: Work[Sequence[record_pulls.PullFacts], list[record_pulls.Result]]
     upsert_repository: Work[tuple[str, Mapping[str, Any]], Repository]
+    mark_used: Work[tuple[int, datetime], None]
 
 
 def works(policy: Policy) -> Works:
@@ -51,6 +53,7 @@ def works(policy: Policy) -> Works:
         set_services=one_by_one(partial(set_services.set_services, policy=policy)),
         record_pulls=one_by_one(partial(record_pulls.record_pulls, policy=policy)),
         upsert_repository=one_by_one(partial(_upsert_repository, policy=policy)),
+        mark_used=Work(_mark_used),
     )
 
 
@@ -60,6 +63,11 @@ def _preview(tx: ReadTransaction, registration: Registration, *, policy: Policy)
         raise result
     pulls = tx.reports.shipped_pulls(result.deployment.id, Page(limit=MOST_PREVIEWED))
     return Previewed(registered=result, pulls=pulls)
+
+
+def _mark_used(tx: ReadTransaction, used: Sequence[tuple[int, datetime]]) -> list[None]:
+    tx.tokens.mark_used(used)
+    return [None] * len(used)
 
 
 def _upsert_repository(

@@ -75,7 +75,7 @@ class Clone:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
+        self.path = path
         git = shutil.which("git")
         if git is None:
             raise InvalidArgument("git was not found; install it, or add it to the PATH.")
@@ -230,12 +230,7 @@ def _environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith("GIT_") or name.startswith(kept)
     }
-    ours = {
-        "LC_ALL": "C",
-        "GIT_PAGER": "cat",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_OPTIONAL_LOCKS": "0",
-    }
+    ours = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
     return inherited | ours
 
 

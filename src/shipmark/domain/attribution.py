@@ -81,10 +81,16 @@ def _the_only_one(evidence: Sequence[Candidate]) -> Candidate | None:
     deploys all of them, so the last of their positions is reached.
     """
     last = max(evidence, key=lambda candidate: candidate.position)
-    same_merge = {(candidate.sha, candidate.branch) for candidate in evidence}
-    if len(evidence) == 1 or (last.rule is MatchRule.MERGE_COMMIT and len(same_merge) == 1):
+    if len(evidence) == 1 or _one_pull(evidence):
         return last
-    return None
+    same_merge = {(candidate.sha, candidate.branch) for candidate in evidence}
+    return last if last.rule is MatchRule.MERGE_COMMIT and len(same_merge) == 1 else None
+
+
+def _one_pull(evidence: Sequence[Candidate]) -> bool:
+    """Whether it is one pull request whichever of its commits is meant."""
+    pulls = {candidate.pull_id for candidate in evidence}
+    return len(pulls) == 1 and None not in pulls
 
 
 def listed_pulls(sha: str, candidates: Iterable[Candidate]) -> Match | tuple[Candidate, ...]:
@@ -231,7 +237,8 @@ def remove_window(lane: Lane, gone: Window) -> list[Window]:
     for window in lane.above_after(gone.order, mark):
         if window.reached <= mark:
             continue
-        changed.append(replace(window, opened=mark))
+        if window.opened != mark:
+            changed.append(replace(window, opened=mark))
         if window.raises:
             break
         mark = window.reached

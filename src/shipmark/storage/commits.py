@@ -5,11 +5,12 @@ repository is known; the domain compares the rest.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    CompoundSelect,
     Connection,
     Row,
     Select,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 
 from shipmark.domain.attribution import Candidate
 from shipmark.domain.model import SHORT_SHA_LENGTH, BranchCommit, MatchRule
-from shipmark.storage.statements import chunks, insert_unless_there
+from shipmark.storage.statements import chunks, insert_unless_there, sent_list
 from shipmark.storage.tables import branch_commits, pull_commits, pulls
 
 Wanted = Collection[tuple[int | None, str]]
@@ -34,9 +35,7 @@ class Commits:
         self._connection = connection
 
     def candidates(self, wanted: Wanted) -> list[Candidate]:
-        found = self._look_up(
-            wanted, lambda prefixes: union_all(*_merged(prefixes), _pushed(prefixes))
-        )
+        found = self._look_up(wanted, _CANDIDATES)
         return [
             Candidate(
                 rule=MatchRule(row.rule),
@@ -51,7 +50,7 @@ class Commits:
         ]
 
     def known(self, wanted: Wanted) -> set[tuple[int, str]]:
-        return {(row.repository_id, row.sha) for row in self._look_up(wanted, _known)}
+        return {(row.repository_id, row.sha) for row in self._look_up(wanted, _KNOWN)}
 
     def add_to_branches(self, commits: Iterable[BranchCommit]) -> list[BranchCommit]:
         latest = {(one.repository_id, one.branch, one.sha): one for one in commits}
@@ -94,13 +93,13 @@ class Commits:
             for row in self._connection.execute(query)
         }
 
-    def _look_up(self, wanted: Wanted, query: Callable[[list[str]], Any]) -> Iterator[Row[Any]]:
+    def _look_up(self, wanted: Wanted, query: CompoundSelect[Any]) -> Iterator[Row[Any]]:
         """Rows whose SHA starts like one wanted, in its repository where one is named."""
         by_prefix: dict[str, set[tuple[int | None, str]]] = defaultdict(set)
         for repository_id, sha in wanted:
             by_prefix[sha[:SHORT_SHA_LENGTH]].add((repository_id, sha))
         for chunk in chunks(by_prefix.keys()):
-            for row in self._connection.execute(query(chunk)):
+            for row in self._connection.execute(query, {"prefixes": chunk}):
                 if any(
                     row.sha.startswith(sha) and repository_id in (None, row.repository_id)
                     for repository_id, sha in by_prefix[row.sha[:SHORT_SHA_LENGTH]]
@@ -108,19 +107,19 @@ class Commits:
                     yield row
 
 
-def _merged(prefixes: list[str]) -> list[Select[Any]]:
+def _merged() -> list[Select[Any]]:
     """Merged pull requests by their merge commit, their head, and their imported commits."""
     by_merge = _pull_candidates(MatchRule.MERGE_COMMIT, pulls.c.merge_commit_sha).where(
-        pulls.c.merge_commit_prefix.in_(prefixes)
+        pulls.c.merge_commit_prefix.in_(sent_list("prefixes"))
     )
     by_head = _pull_candidates(MatchRule.PULL_COMMIT, pulls.c.head_sha).where(
-        pulls.c.head_prefix.in_(prefixes)
+        pulls.c.head_prefix.in_(sent_list("prefixes"))
     )
     by_commit = (
         _pull_candidates(MatchRule.PULL_COMMIT, pull_commits.c.sha)
         .join_from(pull_commits, pulls, pulls.c.id == pull_commits.c.pull_id)
         .where(
-            pull_commits.c.prefix.in_(prefixes),
+            pull_commits.c.prefix.in_(sent_list("prefixes")),
             # The head is often among the commits; it counts once.
             pull_commits.c.sha.is_distinct_from(pulls.c.head_sha),
         )
@@ -140,7 +139,7 @@ def _pull_candidates(rule: MatchRule, sha: Any) -> Select[Any]:
     ).where(pulls.c.merged_at.is_not(None))
 
 
-def _pushed(prefixes: list[str]) -> Select[Any]:
+def _pushed() -> Select[Any]:
     return select(
         literal(MatchRule.BRANCH_COMMIT.value).label("rule"),
         branch_commits.c.sha,
@@ -149,24 +148,28 @@ def _pushed(prefixes: list[str]) -> Select[Any]:
         branch_commits.c.committed_at.label("at"),
         null().label("pull_id"),
         null().label("number"),
-    ).where(branch_commits.c.prefix.in_(prefixes))
+    ).where(branch_commits.c.prefix.in_(sent_list("prefixes")))
 
 
-def _known(prefixes: list[str]) -> Any:
+def _known() -> CompoundSelect[Any]:
     return union_all(
         select(pulls.c.repository_id, pulls.c.merge_commit_sha.label("sha")).where(
-            pulls.c.merge_commit_prefix.in_(prefixes)
+            pulls.c.merge_commit_prefix.in_(sent_list("prefixes"))
         ),
         select(pulls.c.repository_id, pulls.c.head_sha.label("sha")).where(
-            pulls.c.head_prefix.in_(prefixes)
+            pulls.c.head_prefix.in_(sent_list("prefixes"))
         ),
         select(pull_commits.c.repository_id, pull_commits.c.sha).where(
-            pull_commits.c.prefix.in_(prefixes)
+            pull_commits.c.prefix.in_(sent_list("prefixes"))
         ),
         select(branch_commits.c.repository_id, branch_commits.c.sha).where(
-            branch_commits.c.prefix.in_(prefixes)
+            branch_commits.c.prefix.in_(sent_list("prefixes"))
         ),
     )
+
+
+_CANDIDATES = union_all(*_merged(), _pushed())
+_KNOWN = _known()
 
 
 def _key(commit: BranchCommit) -> Key:

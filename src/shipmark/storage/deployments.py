@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    CompoundSelect,
     Connection,
     Row,
     Select,
@@ -32,7 +33,7 @@ from shipmark.domain.model import (
 )
 from shipmark.storage.lanes import window_of
 from shipmark.storage.shipped import list_ships_any, shipped_by, window_ships_any
-from shipmark.storage.statements import chunks
+from shipmark.storage.statements import chunks, sent_list
 from shipmark.storage.tables import (
     deployment_commits,
     deployment_pulls,
@@ -40,6 +41,73 @@ from shipmark.storage.tables import (
     lanes,
     windows,
 )
+
+
+def _naming() -> CompoundSelect[Any]:
+    return union_all(
+        select(
+            deployments.c.id, deployments.c.repository_id, deployments.c.commit_sha.label("sha")
+        ).where(deployments.c.commit_prefix.in_(sent_list("prefixes"))),
+        select(deployments.c.id, deployments.c.repository_id, deployment_commits.c.sha)
+        .join(deployment_commits, deployment_commits.c.deployment_id == deployments.c.id)
+        .where(deployment_commits.c.prefix.in_(sent_list("prefixes"))),
+    )
+
+
+def _standings() -> Select[Any]:
+    ships = case(
+        (windows.c.raises.is_(true()), window_ships_any()),
+        (deployments.c.method == Method.MERGE_COMMIT_SHAS, list_ships_any()),
+        else_=false(),
+    )
+    return (
+        select(
+            deployments,
+            windows.c.lane_id,
+            windows.c.reached_at,
+            windows.c.reached_number,
+            windows.c.opened_at,
+            windows.c.opened_number,
+            windows.c.is_waiting,
+            ships.label("ships"),
+        )
+        .select_from(deployments)
+        .outerjoin(windows, windows.c.deployment_id == deployments.c.id)
+        .outerjoin(lanes, lanes.c.id == windows.c.lane_id)
+        .where(deployments.c.id.in_(sent_list("ids")))
+    )
+
+
+def _count_shipped() -> Select[Any]:
+    shipped = shipped_by("ids").subquery()
+    return select(shipped.c.deployment_id, func.count().label("count")).group_by(
+        shipped.c.deployment_id
+    )
+
+
+_BY_REFERENCE_ID = select(deployments).where(
+    deployments.c.reference_id.in_(sent_list("reference_ids"))
+)
+_BY_ID = (
+    select(deployments).where(deployments.c.id.in_(sent_list("ids"))).order_by(deployments.c.id)
+)
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+_COMMITS = (
+    select(deployment_commits.c.deployment_id, deployment_commits.c.sha)
+    .where(deployment_commits.c.deployment_id.in_(sent_list("ids")))
+    .order_by(deployment_commits.c.deployment_id, deployment_commits.c.place)
+)
+_INSERT = insert(deployments).returning(deployments.c.reference_id, deployments.c.id)
+# A column and a parameter may not share their names in an UPDATE.
+_UPDATE = update(deployments).where(deployments.c.id == bindparam("row_id"))
+_DELETE = delete(deployments).where(deployments.c.id.in_(sent_list("ids")))
+_MARK_WINDOW = update(windows).where(windows.c.deployment_id == bindparam("owner"))
+_LISTED_PULLS = select(deployment_pulls).where(
+    deployment_pulls.c.deployment_id.in_(sent_list("ids"))
+)
+_NAMING = _naming()
+_STANDINGS = _standings()
+_COUNT_SHIPPED = _count_shipped()
 
 
 class Deployments:
@@ -50,22 +118,19 @@ class Deployments:
     def by_reference_ids(self, reference_ids: Collection[str]) -> dict[str, Deployment]:
         found: list[Row[Any]] = []
         for chunk in chunks(reference_ids):
-            query = select(deployments).where(deployments.c.reference_id.in_(chunk))
-            found += self._connection.execute(query).all()
+            found += self._connection.execute(_BY_REFERENCE_ID, {"reference_ids": chunk}).all()
         return {one.reference_id: one for one in self._whole(found)}
 
     def get(self, ids: Collection[int]) -> dict[int, Deployment]:
-        return self._select(ids, select(deployments))
+        return self._select(ids, _BY_ID)
 
     def lock(self, ids: Collection[int]) -> dict[int, Deployment]:
-        return self._select(ids, select(deployments).with_for_update())
+        return self._select(ids, _BY_ID_LOCKED)
 
     def _select(self, ids: Collection[int], query: Select[Any]) -> dict[int, Deployment]:
         found: list[Row[Any]] = []
         for chunk in chunks(sorted(ids)):
-            found += self._connection.execute(
-                query.where(deployments.c.id.in_(chunk)).order_by(deployments.c.id)
-            ).all()
+            found += self._connection.execute(query, {"ids": chunk}).all()
         return {one.id: one for one in self._whole(found)}
 
     def _whole(self, rows: Sequence[Row[Any]]) -> list[Deployment]:
@@ -73,12 +138,7 @@ class Deployments:
         listing = [row.id for row in rows if row.method == Method.MERGE_COMMIT_SHAS]
         commits: dict[int, list[str]] = defaultdict(list)
         for chunk in chunks(listing):
-            query = (
-                select(deployment_commits.c.deployment_id, deployment_commits.c.sha)
-                .where(deployment_commits.c.deployment_id.in_(chunk))
-                .order_by(deployment_commits.c.deployment_id, deployment_commits.c.place)
-            )
-            for deployment_id, sha in self._connection.execute(query):
+            for deployment_id, sha in self._connection.execute(_COMMITS, {"ids": chunk}):
                 commits[deployment_id].append(sha)
         return [_deployment(row, commits[row.id]) for row in rows]
 
@@ -86,7 +146,7 @@ class Deployments:
         ids: dict[str, int] = {}
         for chunk in chunks(new):
             inserted = self._connection.execute(
-                insert(deployments).returning(deployments.c.reference_id, deployments.c.id),
+                _INSERT,
                 [_row(one) for one in chunk],
             )
             ids |= {row.reference_id: row.id for row in inserted}
@@ -96,9 +156,7 @@ class Deployments:
     def save(self, changed: Sequence[Deployment]) -> None:
         if not changed:
             return
-        # A column and a parameter may not share their names in an UPDATE.
-        statement = update(deployments).where(deployments.c.id == bindparam("row_id"))
-        self._connection.execute(statement, [_row(one) | {"row_id": one.id} for one in changed])
+        self._connection.execute(_UPDATE, [_row(one) | {"row_id": one.id} for one in changed])
         self._delete_from(deployment_commits, [one.id for one in changed])
         self._add_commits((one.id, one) for one in changed)
 
@@ -114,7 +172,7 @@ class Deployments:
     def delete(self, ids: Collection[int]) -> None:
         self._delete_from(deployment_commits, ids)
         for chunk in chunks(ids):
-            self._connection.execute(delete(deployments).where(deployments.c.id.in_(chunk)))
+            self._connection.execute(_DELETE, {"ids": chunk})
 
     def _delete_from(self, table: Any, ids: Collection[int]) -> None:
         for chunk in chunks(ids):
@@ -126,7 +184,7 @@ class Deployments:
             repositories_of[sha[:SHORT_SHA_LENGTH]].add((repository_id, sha))
         found: set[int] = set()
         for chunk in chunks(repositories_of.keys()):
-            for row in self._connection.execute(_naming(chunk)):
+            for row in self._connection.execute(_NAMING, {"prefixes": chunk}):
                 if any(
                     sha.startswith(row.sha) and row.repository_id in (None, repository_id)
                     for repository_id, sha in repositories_of[row.sha[:SHORT_SHA_LENGTH]]
@@ -144,7 +202,7 @@ class Deployments:
     def standings(self, ids: Collection[int]) -> list[Standing]:
         found: list[Row[Any]] = []
         for chunk in chunks(ids):
-            found += self._connection.execute(_standings(chunk)).all()
+            found += self._connection.execute(_STANDINGS, {"ids": chunk}).all()
         return [
             Standing(
                 deployment=one,
@@ -159,7 +217,7 @@ class Deployments:
         if not standings:
             return
         self._connection.execute(
-            update(deployments).where(deployments.c.id == bindparam("row_id")),
+            _UPDATE,
             [
                 _attribution_row(one.deployment.attribution) | {"row_id": one.deployment.id}
                 for one in standings
@@ -171,9 +229,7 @@ class Deployments:
             if one.window is not None
         ]
         if marks:
-            self._connection.execute(
-                update(windows).where(windows.c.deployment_id == bindparam("owner")), marks
-            )
+            self._connection.execute(_MARK_WINDOW, marks)
 
     def list_pulls(self, listed: Mapping[int, Collection[int]]) -> None:
         self._delete_from(deployment_pulls, listed.keys())
@@ -188,17 +244,15 @@ class Deployments:
     def listed_pulls(self, ids: Collection[int]) -> dict[int, set[int]]:
         listed: dict[int, set[int]] = defaultdict(set)
         for chunk in chunks(ids):
-            query = select(deployment_pulls).where(deployment_pulls.c.deployment_id.in_(chunk))
-            for row in self._connection.execute(query):
+            for row in self._connection.execute(_LISTED_PULLS, {"ids": chunk}):
                 listed[row.deployment_id].add(row.pull_id)
         return listed
 
     def count_shipped(self, ids: Collection[int]) -> dict[int, int]:
         counts: dict[int, int] = {}
         for chunk in chunks(ids):
-            shipped = shipped_by(chunk).subquery()
-            query = select(shipped.c.deployment_id, func.count()).group_by(shipped.c.deployment_id)
-            counts |= {row[0]: row[1] for row in self._connection.execute(query)}
+            rows = self._connection.execute(_COUNT_SHIPPED, {"ids": chunk})
+            counts |= {row.deployment_id: row.count for row in rows}
         return counts
 
     def claim_due(self, *, limit: int, lease_until: datetime) -> list[int]:
@@ -222,41 +276,6 @@ class Deployments:
                 .values(attribution_due_at=lease_until)
             ).rowcount
         ]
-
-
-def _naming(prefixes: list[str]) -> Any:
-    return union_all(
-        select(
-            deployments.c.id, deployments.c.repository_id, deployments.c.commit_sha.label("sha")
-        ).where(deployments.c.commit_prefix.in_(prefixes)),
-        select(deployments.c.id, deployments.c.repository_id, deployment_commits.c.sha)
-        .join(deployment_commits, deployment_commits.c.deployment_id == deployments.c.id)
-        .where(deployment_commits.c.prefix.in_(prefixes)),
-    )
-
-
-def _standings(ids: list[int]) -> Select[Any]:
-    ships = case(
-        (windows.c.raises.is_(true()), window_ships_any()),
-        (deployments.c.method == Method.MERGE_COMMIT_SHAS, list_ships_any()),
-        else_=false(),
-    )
-    return (
-        select(
-            deployments,
-            windows.c.lane_id,
-            windows.c.reached_at,
-            windows.c.reached_number,
-            windows.c.opened_at,
-            windows.c.opened_number,
-            windows.c.is_waiting,
-            ships.label("ships"),
-        )
-        .select_from(deployments)
-        .outerjoin(windows, windows.c.deployment_id == deployments.c.id)
-        .outerjoin(lanes, lanes.c.id == windows.c.lane_id)
-        .where(deployments.c.id.in_(ids))
-    )
 
 
 def _deployment(row: Row[Any], commits: Sequence[str]) -> Deployment:

@@ -25,13 +25,14 @@ from sqlalchemy import (
 from shipmark.application.ports import LaneKey
 from shipmark.domain.attribution import Arrival, Window
 from shipmark.domain.model import BEGINNING, Order, Position
+from shipmark.storage.sent_rows import packed, sent_rows
 from shipmark.storage.shipped import POSITION
 from shipmark.storage.statements import (
     at_or_before,
     before,
     chunks,
-    given,
     insert_unless_there,
+    sent_list,
     sent_row,
 )
 from shipmark.storage.tables import Instant, lanes, pulls, windows
@@ -42,6 +43,117 @@ REACHED = (windows.c.reached_at, windows.c.reached_number)
 OPENED = (windows.c.opened_at, windows.c.opened_number)
 PAGE = 50
 """How many neighbours are read at once when the first is not enough."""
+
+
+def is_rolled_back() -> Any:
+    """Whether a window in the enclosing query, not raising the mark, lies below it.
+
+    The raising windows of a lane rise in both orders at once, so the first that reaches further
+    is also the earliest that does.
+    """
+    further = windows.alias("further")
+    return (
+        select(
+            before((further.c.deployed_at, further.c.reference_id), ORDER),
+        )
+        .where(
+            further.c.lane_id == windows.c.lane_id,
+            further.c.raises.is_(true()),
+            before(REACHED, (further.c.reached_at, further.c.reached_number)),
+        )
+        .order_by(further.c.reached_at, further.c.reached_number)
+        .limit(1)
+        .correlate_except(further)
+        .scalar_subquery()
+        .is_(true())
+    )
+
+
+def _neighbour(*, is_before: bool) -> Select[Any]:
+    """For each wanted place in a lane, the nearest window that raises the mark on one side."""
+    wanted = sent_rows("wanted", lane_id=BigInteger, deployed_at=Instant, reference_id=String)
+    asked = (wanted.c.deployed_at, wanted.c.reference_id)
+    near = windows.alias("near")
+    place = (near.c.deployed_at, near.c.reference_id)
+    nearest = (
+        select(near.c.deployment_id)
+        .where(
+            near.c.lane_id == wanted.c.lane_id,
+            near.c.raises.is_(true()),
+            before(place, asked) if is_before else before(asked, place),
+        )
+        .order_by(*(column.desc() if is_before else column.asc() for column in place))
+        .limit(1)
+        .correlate_except(near)
+        .scalar_subquery()
+    )
+    return select(
+        wanted.c.deployed_at.label("from_at"), wanted.c.reference_id.label("from_id"), windows
+    ).join_from(
+        wanted,
+        windows,
+        and_(windows.c.lane_id == wanted.c.lane_id, windows.c.deployment_id == nearest),
+    )
+
+
+def _covering() -> Select[Any]:
+    reaching = windows.alias("reaching")
+    first = (
+        select(reaching.c.deployment_id)
+        .where(
+            reaching.c.lane_id == lanes.c.id,
+            reaching.c.raises.is_(true()),
+            at_or_before(POSITION, (reaching.c.reached_at, reaching.c.reached_number)),
+        )
+        .order_by(reaching.c.reached_at, reaching.c.reached_number)
+        .limit(1)
+        .correlate_except(reaching)
+        .scalar_subquery()
+    )
+    return (
+        select(pulls.c.id, lanes.c.id, first)
+        .join(
+            lanes,
+            and_(
+                lanes.c.repository_id == pulls.c.repository_id, lanes.c.branch == pulls.c.base_ref
+            ),
+        )
+        .where(pulls.c.id.in_(sent_list("ids")), pulls.c.merged_at.is_not(None))
+    )
+
+
+def _by_key() -> Select[Any]:
+    wanted = sent_rows(
+        "wanted",
+        repository_id=BigInteger,
+        branch=String,
+        service_id=BigInteger,
+        environment=String,
+    )
+    return select(lanes).join_from(
+        wanted, lanes, and_(*(column == wanted.c[column.name] for column in KEY))
+    )
+
+
+_BY_ID = select(lanes).where(lanes.c.id.in_(sent_list("ids")))
+_BY_KEY = _by_key()
+_LOCK = (
+    select(lanes.c.id)
+    .where(lanes.c.id.in_(sent_list("ids")))
+    .order_by(lanes.c.id)
+    .with_for_update()
+)
+_OF_DEPLOYMENTS = select(windows).where(windows.c.deployment_id.in_(sent_list("ids")))
+_MARKS_BEFORE = _neighbour(is_before=True)
+_NEXT_RAISING = _neighbour(is_before=False)
+_COVERING = _covering()
+_UPDATE = update(windows).where(
+    windows.c.lane_id == bindparam("of_lane"),
+    windows.c.deployment_id == bindparam("of_deployment"),
+)
+_ROLLED_BACK = select(windows.c.deployment_id).where(
+    windows.c.deployment_id.in_(sent_list("ids")), is_rolled_back()
+)
 
 
 class Lanes:
@@ -71,36 +183,24 @@ class Lanes:
     def find(self, keys: Collection[LaneKey]) -> dict[LaneKey, int]:
         found: dict[LaneKey, int] = {}
         for chunk in chunks(keys):
-            wanted = given(
-                "wanted",
-                [(key.repository_id, key.branch, key.service_id, key.environment) for key in chunk],
-                repository_id=BigInteger,
-                branch=String,
-                service_id=BigInteger,
-                environment=String,
+            keys_sent = packed(
+                (key.repository_id, key.branch, key.service_id, key.environment) for key in chunk
             )
-            query = select(lanes).join_from(
-                wanted, lanes, and_(*(column == wanted.c[column.name] for column in KEY))
-            )
-            found |= {_key(row): row.id for row in self._connection.execute(query)}
+            for row in self._connection.execute(_BY_KEY, {"wanted": keys_sent}):
+                found[_key(row)] = row.id
         return found
 
     def keys(self, ids: Collection[int]) -> dict[int, LaneKey]:
         return {
             row.id: _key(row)
             for chunk in chunks(ids)
-            for row in self._connection.execute(select(lanes).where(lanes.c.id.in_(chunk)))
+            for row in self._connection.execute(_BY_ID, {"ids": chunk})
         }
 
     def lock(self, ids: Collection[int]) -> None:
         # SQLite has one writer at a time and ignores FOR UPDATE.
         for chunk in chunks(sorted(ids)):
-            self._connection.execute(
-                select(lanes.c.id)
-                .where(lanes.c.id.in_(chunk))
-                .order_by(lanes.c.id)
-                .with_for_update()
-            )
+            self._connection.execute(_LOCK, {"ids": chunk})
 
     def open(self, arrivals: Mapping[int, Sequence[Arrival]]) -> list["OpenLane"]:
         places = [
@@ -109,44 +209,25 @@ class Lanes:
         marks: dict[tuple[int, Order], Position] = {}
         followers: dict[tuple[int, Order], Window] = {}
         for chunk in chunks(places):
-            for lane_id, order, window in self._neighbours(chunk, _last_raising_before):
+            for lane_id, order, window in self._neighbours(chunk, _MARKS_BEFORE):
                 marks[lane_id, order] = window.reached
-            for lane_id, order, window in self._neighbours(chunk, _first_raising_after):
+            for lane_id, order, window in self._neighbours(chunk, _NEXT_RAISING):
                 followers[lane_id, order] = window
         return [OpenLane(lane, self._connection, marks, followers) for lane in arrivals]
 
     def _neighbours(
-        self, places: Sequence[tuple[int, Order]], find: Any
+        self, places: Sequence[tuple[int, Order]], find: Select[Any]
     ) -> Iterator[tuple[int, Order, Window]]:
         """For each (lane, order), the window that ``find`` finds from there, if any."""
-        wanted = given(
-            "wanted",
-            [(lane, order.deployed_at, order.reference_id) for lane, order in places],
-            lane_id=BigInteger,
-            deployed_at=Instant,
-            reference_id=String,
-        )
-        neighbour = find(wanted).scalar_subquery()
-        query = select(
-            wanted.c.deployed_at.label("from_at"), wanted.c.reference_id.label("from_id"), windows
-        ).join_from(
-            wanted,
-            windows,
-            and_(
-                windows.c.lane_id == wanted.c.lane_id,
-                windows.c.deployment_id == neighbour,
-            ),
-        )
-        for row in self._connection.execute(query):
+        sent = packed((lane, *order) for lane, order in places)
+        for row in self._connection.execute(find, {"wanted": sent}):
             yield row.lane_id, Order(row.from_at, row.from_id), window_of(row, row.deployment_id)
 
     def windows_of(self, deployment_ids: Collection[int]) -> list[Window]:
         return [
             window_of(row, row.deployment_id)
             for chunk in chunks(deployment_ids)
-            for row in self._connection.execute(
-                select(windows).where(windows.c.deployment_id.in_(chunk))
-            )
+            for row in self._connection.execute(_OF_DEPLOYMENTS, {"ids": chunk})
         ]
 
     def save(self, changed: Sequence[Window]) -> None:
@@ -173,13 +254,7 @@ class Lanes:
             if (lane, deployment) in there
         ]
         if old:
-            self._connection.execute(
-                update(windows).where(
-                    windows.c.lane_id == bindparam("of_lane"),
-                    windows.c.deployment_id == bindparam("of_deployment"),
-                ),
-                old,
-            )
+            self._connection.execute(_UPDATE, old)
 
     def remove(self, window: Window) -> None:
         self._connection.execute(
@@ -190,33 +265,10 @@ class Lanes:
         )
 
     def covering(self, pull_ids: Collection[int]) -> list[tuple[int, int, int]]:
-        reaching = windows.alias("reaching")
-        first = (
-            select(reaching.c.deployment_id)
-            .where(
-                reaching.c.lane_id == lanes.c.id,
-                reaching.c.raises.is_(true()),
-                at_or_before(POSITION, (reaching.c.reached_at, reaching.c.reached_number)),
-            )
-            .order_by(reaching.c.reached_at, reaching.c.reached_number)
-            .limit(1)
-            .correlate_except(reaching)
-            .scalar_subquery()
-        )
         found: list[tuple[int, int, int]] = []
         for chunk in chunks(pull_ids):
-            query = (
-                select(pulls.c.id, lanes.c.id, first)
-                .join(
-                    lanes,
-                    and_(
-                        lanes.c.repository_id == pulls.c.repository_id,
-                        lanes.c.branch == pulls.c.base_ref,
-                    ),
-                )
-                .where(pulls.c.id.in_(chunk), pulls.c.merged_at.is_not(None))
-            )
-            found += [(p, lane, d) for p, lane, d in self._connection.execute(query) if d]
+            rows = self._connection.execute(_COVERING, {"ids": chunk})
+            found += [(p, lane, d) for p, lane, d in rows if d]
         return found
 
     def waiting_for(self, positions: Mapping[tuple[int, str], Collection[Position]]) -> set[int]:
@@ -240,11 +292,7 @@ class Lanes:
         return {
             deployment_id
             for chunk in chunks(deployment_ids)
-            for deployment_id in self._connection.scalars(
-                select(windows.c.deployment_id).where(
-                    windows.c.deployment_id.in_(chunk), is_rolled_back()
-                )
-            )
+            for deployment_id in self._connection.scalars(_ROLLED_BACK, {"ids": chunk})
         }
 
 
@@ -293,57 +341,6 @@ class OpenLane:
             if len(rows) < PAGE:
                 return
             order = Order(rows[-1].deployed_at, rows[-1].reference_id)
-
-
-def is_rolled_back() -> Any:
-    """Whether a window in the enclosing query, not raising the mark, lies below it.
-
-    The raising windows of a lane rise in both orders at once, so the first that reaches further
-    is also the earliest that does.
-    """
-    further = windows.alias("further")
-    return (
-        select(
-            before((further.c.deployed_at, further.c.reference_id), ORDER),
-        )
-        .where(
-            further.c.lane_id == windows.c.lane_id,
-            further.c.raises.is_(true()),
-            before(REACHED, (further.c.reached_at, further.c.reached_number)),
-        )
-        .order_by(further.c.reached_at, further.c.reached_number)
-        .limit(1)
-        .correlate_except(further)
-        .scalar_subquery()
-        .is_(true())
-    )
-
-
-def _last_raising_before(wanted: Any) -> Select[Any]:
-    """The deployment whose window sets the mark before a place in a lane."""
-    near, place, asked = _near(wanted)
-    return near.where(before(place, asked)).order_by(*(column.desc() for column in place))
-
-
-def _first_raising_after(wanted: Any) -> Select[Any]:
-    """The deployment that next raises the mark after a place in a lane."""
-    near, place, asked = _near(wanted)
-    return near.where(before(asked, place)).order_by(*place)
-
-
-def _near(wanted: Any) -> tuple[Select[Any], tuple[Any, Any], tuple[Any, Any]]:
-    near = windows.alias("near")
-    query = (
-        select(near.c.deployment_id)
-        .where(near.c.lane_id == wanted.c.lane_id, near.c.raises.is_(true()))
-        .limit(1)
-        .correlate_except(near)
-    )
-    return (
-        query,
-        (near.c.deployed_at, near.c.reference_id),
-        (wanted.c.deployed_at, wanted.c.reference_id),
-    )
 
 
 def window_of(row: Row[Any], deployment_id: int) -> Window:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Row,
+    Select,
     and_,
     bindparam,
     delete,
@@ -23,7 +24,8 @@ from sqlalchemy import (
 
 from shipmark.application.ports import WaitingAssignment
 from shipmark.domain.model import PullRequest
-from shipmark.storage.statements import chunks, given
+from shipmark.storage.sent_rows import packed, sent_rows
+from shipmark.storage.statements import chunks, sent_list
 from shipmark.storage.tables import (
     pull_commits,
     pull_services,
@@ -38,6 +40,23 @@ STORED = tuple(
 GITHUB = "github"
 
 
+def _by_number() -> Select[Any]:
+    wanted = sent_rows("wanted", repository_id=BigInteger, number=BigInteger)
+    return select(*STORED).join_from(
+        wanted,
+        pulls,
+        and_(pulls.c.repository_id == wanted.c.repository_id, pulls.c.number == wanted.c.number),
+    )
+
+
+_BY_NUMBER = _by_number()
+_BY_ID = select(*STORED).where(pulls.c.id.in_(sent_list("ids")))
+_COMMITS = select(pull_commits.c.pull_id, pull_commits.c.sha).where(
+    pull_commits.c.pull_id.in_(sent_list("ids"))
+)
+_SERVICES = select(pull_services).where(pull_services.c.pull_id.in_(sent_list("ids")))
+
+
 class Pulls:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
@@ -46,13 +65,7 @@ class Pulls:
     def by_number(self, wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], PullRequest]:
         found: list[Row[Any]] = []
         for chunk in chunks(wanted):
-            key = given("wanted", chunk, repository_id=BigInteger, number=BigInteger)
-            query = select(*STORED).join_from(
-                key,
-                pulls,
-                and_(pulls.c.repository_id == key.c.repository_id, pulls.c.number == key.c.number),
-            )
-            found += self._connection.execute(query).all()
+            found += self._connection.execute(_BY_NUMBER, {"wanted": packed(chunk)}).all()
         return {(one.repository_id, one.number): one for one in self._whole(found)}
 
     def by_source_id(self, source_id: str) -> list[PullRequest]:
@@ -69,17 +82,14 @@ class Pulls:
     def get(self, ids: Collection[int]) -> list[PullRequest]:
         found: list[Row[Any]] = []
         for chunk in chunks(ids):
-            found += self._connection.execute(select(*STORED).where(pulls.c.id.in_(chunk))).all()
+            found += self._connection.execute(_BY_ID, {"ids": chunk}).all()
         return self._whole(found)
 
     def _whole(self, rows: Sequence[Row[Any]]) -> list[PullRequest]:
         """Pull requests with their commits."""
         commits: dict[int, set[str]] = defaultdict(set)
         for chunk in chunks([row.id for row in rows]):
-            query = select(pull_commits.c.pull_id, pull_commits.c.sha).where(
-                pull_commits.c.pull_id.in_(chunk)
-            )
-            for pull_id, sha in self._connection.execute(query):
+            for pull_id, sha in self._connection.execute(_COMMITS, {"ids": chunk}):
                 commits[pull_id].add(sha)
         return [_pull(row, commits[row.id]) for row in rows]
 
@@ -126,8 +136,7 @@ class Pulls:
     def services_of(self, pull_ids: Collection[int]) -> dict[int, set[int]]:
         services: dict[int, set[int]] = defaultdict(set)
         for chunk in chunks(pull_ids):
-            query = select(pull_services).where(pull_services.c.pull_id.in_(chunk))
-            for row in self._connection.execute(query):
+            for row in self._connection.execute(_SERVICES, {"ids": chunk}):
                 services[row.pull_id].add(row.service_id)
         return services
 

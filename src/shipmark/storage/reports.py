@@ -8,7 +8,6 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Connection,
-    FromClause,
     Select,
     String,
     and_,
@@ -37,6 +36,7 @@ from shipmark.storage.deployments import Deployments
 from shipmark.storage.lanes import ORDER, Lanes, window_of
 from shipmark.storage.pulls import Pulls
 from shipmark.storage.repositories import Repositories
+from shipmark.storage.sent_rows import packed, sent_rows
 from shipmark.storage.services import Services
 from shipmark.storage.shipped import (
     POSITION,
@@ -47,7 +47,7 @@ from shipmark.storage.shipped import (
     shipped_by_window,
     shipped_in_window,
 )
-from shipmark.storage.statements import at_or_before, given, sent_row
+from shipmark.storage.statements import at_or_before, sent_row
 from shipmark.storage.tables import (
     Instant,
     deployment_pulls,
@@ -130,14 +130,15 @@ class Reports:
         return self._page_of(select(shipped.c.id), (shipped.c.merged_at, shipped.c.number), page)
 
     def carried_pulls(self, window: Window, lane: LaneKey, page: Page) -> list[PullRow]:
-        asked_window, asked_lane = _asked_window(window), _asked_lane(lane)
-        query = (
-            select(pulls.c.id)
-            .select_from(asked_window)
-            .join(asked_lane, true())
-            .join(pulls, shipped_in_window(asked_window, asked_lane))
-        )
-        return self._page_of(query, POSITION, page)
+        sent = {
+            "asked_window": packed(
+                [(*window.order, *window.reached, *window.opened, window.raises)]
+            ),
+            "asked_lane": packed(
+                [(lane.repository_id, lane.branch, lane.service_id, lane.environment)]
+            ),
+        }
+        return self._page_of(_CARRIED.params(sent), POSITION, page)
 
     def _page_of(self, query: Select[Any], position: tuple[Any, Any], page: Page) -> list[PullRow]:
         """Pull requests in the order of their branch."""
@@ -369,11 +370,10 @@ def _is_listed(filter_: PullFilter) -> ColumnElement[bool]:
     return query.correlate_except(deployment_pulls, deployments)
 
 
-def _asked_window(window: Window) -> FromClause:
-    values = (*window.order, *window.reached, *window.opened, window.raises)
-    return given(
+def _carried() -> Select[Any]:
+    """What a window that is sent along would ship in a lane that is sent along."""
+    window = sent_rows(
         "asked_window",
-        [values],
         deployed_at=Instant,
         reference_id=String,
         reached_at=Instant,
@@ -382,14 +382,19 @@ def _asked_window(window: Window) -> FromClause:
         opened_number=BigInteger,
         raises=Boolean,
     )
-
-
-def _asked_lane(lane: LaneKey) -> FromClause:
-    return given(
+    lane = sent_rows(
         "asked_lane",
-        [(lane.repository_id, lane.branch, lane.service_id, lane.environment)],
         repository_id=BigInteger,
         branch=String,
         service_id=BigInteger,
         environment=String,
     )
+    return (
+        select(pulls.c.id)
+        .select_from(window)
+        .join(lane, true())
+        .join(pulls, shipped_in_window(window, lane))
+    )
+
+
+_CARRIED = _carried()

@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, String, exists, or_, select, update
-from sqlalchemy.types import BigInteger
+from sqlalchemy import BigInteger, Connection, Row, Select, String, exists, or_, select, update
 
 from shipmark.domain.model import Repository
-from shipmark.storage.statements import chunks, given, insert_unless_there
+from shipmark.storage.sent_rows import packed, sent_rows
+from shipmark.storage.statements import chunks, insert_unless_there, sent_list
 from shipmark.storage.tables import pulls, repositories
 
 COLUMNS: tuple[Any, ...] = (
@@ -18,6 +18,30 @@ COLUMNS: tuple[Any, ...] = (
     repositories.c.source,
     repositories.c.source_id,
 )
+_BY_ID = select(*COLUMNS).where(repositories.c.id.in_(sent_list("ids")))
+_BY_NAME = select(*COLUMNS).where(
+    or_(
+        repositories.c.name_key.in_(sent_list("keys")),
+        repositories.c.short_name_key.in_(sent_list("bare")),
+    )
+)
+_LOCK = (
+    select(repositories.c.id)
+    .where(repositories.c.id.in_(sent_list("ids")))
+    .order_by(repositories.c.id)
+)
+_LOCK_EXCLUSIVELY = _LOCK.with_for_update()
+_LOCK_SHARED = _LOCK.with_for_update(read=True)
+
+
+def _bases_of_pulls() -> Select[Any]:
+    pair = sent_rows("wanted", repository_id=BigInteger, branch=String)
+    any_pull = exists().where(pulls.c.repository_id == pair.c.repository_id)
+    base = any_pull.where(pulls.c.base_ref == pair.c.branch)
+    return select(pair.c.repository_id, pair.c.branch, base.label("is_base")).where(any_pull)
+
+
+_BASES_OF_PULLS = _bases_of_pulls()
 
 
 class Repositories:
@@ -33,13 +57,8 @@ class Repositories:
         by_full: dict[str, list[Repository]] = {}
         by_short: dict[str, list[Repository]] = {}
         for chunk in chunks(set(keys.values())):
-            query = select(*COLUMNS).where(
-                or_(
-                    repositories.c.name_key.in_(chunk),
-                    repositories.c.short_name_key.in_([key for key in chunk if "/" not in key]),
-                )
-            )
-            for row in self._connection.execute(query):
+            bare = [key for key in chunk if "/" not in key]
+            for row in self._connection.execute(_BY_NAME, {"keys": chunk, "bare": bare}):
                 repository = _repository(row)
                 key = name_key(repository.name)
                 by_full.setdefault(key, []).append(repository)
@@ -52,20 +71,14 @@ class Repositories:
         return {
             row.id: _repository(row)
             for chunk in chunks(ids)
-            for row in self._connection.execute(
-                select(*COLUMNS).where(repositories.c.id.in_(chunk))
-            )
+            for row in self._connection.execute(_BY_ID, {"ids": chunk})
         }
 
     def lock(self, ids: Collection[int], *, exclusive: bool) -> None:
         # SQLite has one writer at a time and ignores FOR UPDATE.
+        statement = _LOCK_EXCLUSIVELY if exclusive else _LOCK_SHARED
         for chunk in chunks(sorted(ids)):
-            self._connection.execute(
-                select(repositories.c.id)
-                .where(repositories.c.id.in_(chunk))
-                .order_by(repositories.c.id)
-                .with_for_update(read=not exclusive)
-            )
+            self._connection.execute(statement, {"ids": chunk})
 
     def add(self, name: str, facts: Mapping[str, Any]) -> Repository:
         key = name_key(name)
@@ -92,13 +105,7 @@ class Repositories:
         having: set[int] = set()
         bases: set[tuple[int, str]] = set()
         for chunk in chunks(wanted):
-            pair = given("wanted", chunk, repository_id=BigInteger, branch=String)
-            any_pull = exists().where(pulls.c.repository_id == pair.c.repository_id)
-            base = any_pull.where(pulls.c.base_ref == pair.c.branch)
-            query = select(pair.c.repository_id, pair.c.branch, base.label("is_base")).where(
-                any_pull
-            )
-            for row in self._connection.execute(query):
+            for row in self._connection.execute(_BASES_OF_PULLS, {"wanted": packed(chunk)}):
                 having.add(row.repository_id)
                 if row.is_base:
                     bases.add((row.repository_id, row.branch))

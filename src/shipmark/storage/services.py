@@ -5,8 +5,13 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import Connection, select, update
 
 from shipmark.domain.model import Service
-from shipmark.storage.statements import chunks, insert_unless_there
+from shipmark.storage.statements import chunks, insert_unless_there, sent_list
 from shipmark.storage.tables import services
+
+_BY_IDENTIFIER = select(services.c.id, services.c.identifier).where(
+    services.c.identifier.in_(sent_list("identifiers"))
+)
+_BY_ID = select(services).where(services.c.id.in_(sent_list("ids")))
 
 
 class Services:
@@ -19,9 +24,7 @@ class Services:
         return {
             row.identifier: row.id
             for chunk in chunks(identifiers)
-            for row in self._connection.execute(
-                select(services.c.id, services.c.identifier).where(services.c.identifier.in_(chunk))
-            )
+            for row in self._connection.execute(_BY_IDENTIFIER, {"identifiers": chunk})
         }
 
     def find_or_add(self, names: Mapping[str, str | None]) -> dict[str, int]:
@@ -50,5 +53,5 @@ class Services:
         return {
             row.id: Service(id=row.id, identifier=row.identifier, name=row.name)
             for chunk in chunks(ids)
-            for row in self._connection.execute(select(services).where(services.c.id.in_(chunk)))
+            for row in self._connection.execute(_BY_ID, {"ids": chunk})
         }

@@ -19,7 +19,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from shipmark.storage.statements import at_or_before, before
+from shipmark.storage.statements import at_or_before, before, sent_list
 from shipmark.storage.tables import (
     deployment_pulls,
     deployments,
@@ -101,14 +101,14 @@ def shipped_by_list(*columns: Any) -> Select[Any]:
     )
 
 
-def shipped_by(deployment_ids: list[int]) -> CompoundSelect[Any]:
-    """(deployment_id, pull_id) of all that these deployments ship."""
+def shipped_by(parameter: str) -> CompoundSelect[Any]:
+    """(deployment_id, pull_id) of all that the deployments in a list parameter ship."""
     return union_all(
         shipped_by_window(
             windows.c.deployment_id.label("deployment_id"), pulls.c.id.label("pull_id")
-        ).where(windows.c.deployment_id.in_(deployment_ids)),
+        ).where(windows.c.deployment_id.in_(sent_list(parameter))),
         shipped_by_list(deployments.c.id.label("deployment_id"), pulls.c.id.label("pull_id")).where(
-            deployments.c.id.in_(deployment_ids)
+            deployments.c.id.in_(sent_list(parameter))
         ),
     )
 

@@ -1,20 +1,23 @@
-"""Pieces that statements of several tables are made of."""
+"""Pieces that statements of several tables are made of.
+
+Statements that many requests need are built once, as constants with parameters: building one
+costs more than running it.
+"""
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    BindParameter,
     Column,
     ColumnElement,
     Connection,
-    FromClause,
     Insert,
     Table,
-    column,
+    bindparam,
     literal,
     tuple_,
-    values,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -31,10 +34,9 @@ def chunks(items: Collection[Item], size: int = CHUNK) -> Iterator[list[Item]]:
         yield chunk
 
 
-def given(name: str, rows: Sequence[tuple[Any, ...]], **columns: Any) -> FromClause:
-    """Rows sent with the statement, to join with: column names and their types."""
-    shape = [column(key, type_) for key, type_ in columns.items()]
-    return values(*shape, name=name).data(rows).cte(name)
+def sent_list(parameter: str) -> BindParameter[Any]:
+    """A list sent with the statement, for ``column.in_(...)``."""
+    return bindparam(parameter, expanding=True)
 
 
 def sent_row(sent: Sequence[Any], like: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
