@@ -32,7 +32,7 @@ def json_object(text: bytes) -> dict[str, Any]:
     """The object that JSON text holds. Raises InvalidJSON."""
     try:
         value = msgspec.json.decode(text)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidJSON(
             f"The body is not valid JSON: {error}. Send a JSON object, or a form with "
             f"Content-Type: {FORM}."

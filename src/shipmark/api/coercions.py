@@ -5,7 +5,6 @@ blank that counts as absent, and raises an InvalidArgument that names the value 
 be right.
 """
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -43,8 +42,11 @@ Coercion = Callable[[str, Any], Any]
 
 
 def shown(value: Any) -> str:
-    """A value as messages show it: short, in quotes if it is text."""
-    text = repr(value) if not isinstance(value, str) else f"'{value}'"
+    """A value as messages show it: short, text in quotes, anything else as the JSON it was."""
+    try:
+        text = f"'{value}'" if isinstance(value, str) else msgspec.json.encode(value).decode()
+    except RecursionError:
+        text = "nested very deeply"
     return text if len(text) <= 100 else text[:97] + "..."
 
 
@@ -113,7 +115,7 @@ def _instant(argument: str, value: Any) -> datetime:
         if not NUMBER.fullmatch(text):
             return _iso_instant(argument, text, right)
         value = float(text) if "." in text else int(text)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _wrong(argument, value, right)
     seconds, milliseconds = (0, value) if abs(value) >= MILLISECONDS_FROM else (value, 0)
     try:
@@ -251,7 +253,10 @@ def metadata(argument: str, value: Any) -> str | None:
                 "underscores.",
                 argument=argument,
             )
-    text = msgspec.json.encode(value, order="sorted")
+    try:
+        text = msgspec.json.encode(value, order="sorted")
+    except RecursionError:
+        raise MetadataInvalid("metadata is nested too deeply.", argument=argument) from None
     if len(text) > METADATA_BYTES:
         raise MetadataInvalid(
             f"metadata is {len(text)} bytes of JSON; at most {METADATA_BYTES} are taken.",
@@ -283,7 +288,7 @@ def services(argument: str, value: Any) -> tuple[ServiceName, ...]:
         value = [value]
     if not isinstance(value, list):
         raise _wrong(argument, value, "an array of service names")
-    named = (service(argument, one) for one in value)
+    named = (service(argument, one) for one in value if one is not None)
     return tuple({one[0]: one for one in named if one is not None}.values())
 
 

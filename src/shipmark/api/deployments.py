@@ -13,9 +13,10 @@ from shipmark.api.decoding import Arguments, Form
 from shipmark.api.paging import LIMIT, cursor_of, cut, page
 from shipmark.application import report
 from shipmark.application.change import Patch
+from shipmark.application.drafts import Registration
 from shipmark.application.explanation import DeploymentExplanation
 from shipmark.application.queries import Cursor, DeploymentFilter
-from shipmark.application.register import Registered, Registration
+from shipmark.application.register import Registered
 from shipmark.domain.errors import AmbiguousCommitSHAArguments, RequiredParamsMissing
 from shipmark.domain.model import DEFAULT_ENVIRONMENT, Status
 

@@ -41,9 +41,13 @@ ERROR: JSONSchema = {
 PAGES = Environment(loader=PackageLoader("shipmark.api"), autoescape=select_autoescape())
 
 
-@cache
 def document(server: str) -> dict[str, Any]:
-    """The OpenAPI 3.1 document."""
+    """The OpenAPI 3.1 document, as a client of that address needs it."""
+    return _described() | {"servers": [{"url": server}]}
+
+
+@cache
+def _described() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(
         [method.answers for method in METHODS], ref_template="#/components/schemas/{name}"
     )
@@ -54,7 +58,6 @@ def document(server: str) -> dict[str, Any]:
             "version": version("shipmark"),
             "description": "Registers deployments and finds which pull requests each shipped.",
         },
-        "servers": [{"url": server}],
         "security": [{"token": []}],
         "paths": {method.path: _operations(method) for method in METHODS},
         "components": {

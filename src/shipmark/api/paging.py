@@ -13,6 +13,7 @@ from shipmark.api import coercions
 from shipmark.api.decoding import Form
 from shipmark.application.queries import Cursor, Page
 from shipmark.domain.errors import InvalidArgument
+from shipmark.domain.model import LAST_NUMBER
 
 LARGEST_PAGE = 1000
 
@@ -42,7 +43,7 @@ def cursor_of(*key: type) -> Form:
             return None
         try:
             sent = msgspec.json.decode(base64.urlsafe_b64decode(str(value)), type=shape)
-            return tuple(_in_utc(part) for part in sent)
+            return tuple(_storable(part) for part in sent)
         except (binascii.Error, msgspec.MsgspecError, ValueError, OverflowError):
             raise InvalidArgument(
                 f"{argument} is {coercions.shown(value)}; it must be the next_cursor of an answer.",
@@ -52,7 +53,12 @@ def cursor_of(*key: type) -> Form:
     return Form(coerce, {"type": "string"}, "The next_cursor of the page before.")
 
 
-def _in_utc(part: Any) -> Any:
+def _storable(part: Any) -> Any:
+    """The part in the form in which it is compared. Raises ValueError if no row can have it."""
+    if isinstance(part, str) and "\0" in part:
+        raise ValueError("No stored text has a NUL character.")
+    if isinstance(part, int) and not 0 <= part <= LAST_NUMBER:
+        raise ValueError("No row has such a number.")
     if not isinstance(part, datetime):
         return part
     return part.replace(tzinfo=UTC) if part.tzinfo is None else part.astimezone(UTC)

@@ -148,7 +148,7 @@ def read_items(text: bytes) -> list[PullFacts | ShipmarkError]:
     """
     try:
         whole = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return [_item(line) for line in text.splitlines() if line.strip()]
     if isinstance(whole, dict) and "pulls" in whole:
         whole = whole["pulls"]

@@ -93,8 +93,8 @@ def place(tx: Transaction, deployments: Sequence[Deployment], *, new: bool = Fal
 def _placed_windows(tx: Transaction, deployments: Sequence[Deployment]) -> list[Window]:
     """The windows the deployments own, read under the locks of their lanes."""
     ids = [deployment.id for deployment in deployments]
-    tx.lanes.lock({window.lane_id for window in tx.lanes.windows_of(ids)})
-    return tx.lanes.windows_of(ids)
+    tx.lanes.lock({window.lane_id for window in tx.windows.of(ids)})
+    return tx.windows.of(ids)
 
 
 def _arrivals(
@@ -153,26 +153,24 @@ def _place_windows(
             _remove(tx, window, touched)
     changed = [
         window
-        for lane in tx.lanes.open(
+        for lane in tx.windows.open(
             {lane: entering for lane, entering in arrivals.items() if entering}
         )
         for window in insert_windows(lane, arrivals[lane.id])
     ]
-    tx.lanes.save(changed)
+    tx.windows.save(changed)
     touched.deployments.update(window.deployment_id for window in changed)
 
 
 def _remove(tx: Transaction, window: Window, touched: Touched) -> None:
     """Take a window out of its lane; one removed just before may have changed this one."""
     (current,) = (
-        owned
-        for owned in tx.lanes.windows_of([window.deployment_id])
-        if owned.lane_id == window.lane_id
+        owned for owned in tx.windows.of([window.deployment_id]) if owned.lane_id == window.lane_id
     )
-    (lane,) = tx.lanes.open({window.lane_id: ()})
+    (lane,) = tx.windows.open({window.lane_id: ()})
     changed = remove_window(lane, current)
-    tx.lanes.remove(current)
-    tx.lanes.save(changed)
+    tx.windows.remove(current)
+    tx.windows.save(changed)
     touched.deployments.update(other.deployment_id for other in changed)
 
 
@@ -210,7 +208,7 @@ def _touch_windows_around(
     for one, listed in after.items():
         pulls |= listed ^ before.get(one, set())
     targets = {(d.service_id, d.environment) for d in deployments if d.id in after}
-    covering = tx.lanes.covering(pulls)
+    covering = tx.windows.covering(pulls)
     keys = tx.lanes.keys({lane for _, lane, _ in covering})
     affected = {lane for lane, key in keys.items() if (key.service_id, key.environment) in targets}
     tx.lanes.lock(affected)

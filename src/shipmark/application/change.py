@@ -6,16 +6,15 @@ from typing import Any
 
 from shipmark.application import attribute
 from shipmark.application.attribute import Touched
+from shipmark.application.drafts import Registration, validate
 from shipmark.application.locate import locate_repositories
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
 from shipmark.application.register import (
     Registered,
-    Registration,
     answer,
     lock_repositories,
     register,
-    validate,
 )
 from shipmark.domain.errors import (
     DeploymentNotFound,

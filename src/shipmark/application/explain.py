@@ -50,7 +50,7 @@ def explain_deployment(tx: ReadTransaction, row: DeploymentRow) -> DeploymentExp
     one = row.deployment
     evidence = Evidence(tx, [one])
     match = evidence.match(one)
-    window = next(iter(tx.lanes.windows_of([one.id])), None)
+    window = next(iter(tx.windows.of([one.id])), None)
     left_out = tx.reports.left_out(window, MOST_LEFT_OUT) if window else []
     explanation = DeploymentExplanation(
         method=one.method,

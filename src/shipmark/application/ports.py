@@ -172,10 +172,12 @@ class Lanes(Protocol):
     def lock(self, ids: Collection[int]) -> None:
         """Be the only one to change the windows of these lanes; taken in the order of ids."""
 
+
+class Windows(Protocol):
     def open(self, arrivals: Mapping[int, Sequence[Arrival]]) -> Sequence[Lane]:
         """Lanes to read from, with what the arrivals in each will ask for already at hand."""
 
-    def windows_of(self, deployment_ids: Collection[int]) -> list[Window]: ...
+    def of(self, deployment_ids: Collection[int]) -> list[Window]: ...
 
     def rolled_back(self, deployment_ids: Collection[int]) -> set[int]:
         """Those that reach less far than was deployed before them."""
@@ -208,3 +210,5 @@ class Transaction(Protocol):
     def deployments(self) -> Deployments: ...
     @property
     def lanes(self) -> Lanes: ...
+    @property
+    def windows(self) -> Windows: ...

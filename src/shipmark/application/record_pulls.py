@@ -120,7 +120,7 @@ def _matters(before: PullRequest | None, after: PullRequest) -> bool:
 
 def holders(tx: Transaction, pull_ids: Iterable[int]) -> set[int]:
     """The deployments in whose windows these pull requests lie, in every lane of their branch."""
-    return {deployment for _, _, deployment in tx.lanes.covering(set(pull_ids))}
+    return {deployment for _, _, deployment in tx.windows.covering(set(pull_ids))}
 
 
 def wake(
@@ -144,7 +144,7 @@ def wake(
     for _, pull in changes:
         if pull.position is not None:
             positions[pull.repository_id, pull.base_ref].append(pull.position)
-    touched.deployments |= tx.lanes.waiting_for(positions)
+    touched.deployments |= tx.windows.waiting_for(positions)
     attribute.settle(tx, touched, policy)
 
 

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from shipmark.application import change, record_pulls, repositories, set_services
+from shipmark.application.drafts import Registration
 from shipmark.application.policy import Policy
 from shipmark.application.queries import Page, PullRow, ReadTransaction
-from shipmark.application.register import Registered, Registration, register
+from shipmark.application.register import Registered, register
 from shipmark.application.writer import Work, one_by_one
 from shipmark.domain.errors import ShipmarkError
 from shipmark.domain.model import Repository

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.progress import track
 
 from shipmark.api.pull_import import read_items
+from shipmark.application.drafts import Registration
 from shipmark.application.policy import Policy
 from shipmark.application.record_pulls import PullFacts, record_pulls
-from shipmark.application.register import Registration, register
+from shipmark.application.register import register
 from shipmark.application.repositories import record_branch_commits, upsert_repository
 from shipmark.application.writer import transact
 from shipmark.cli.session import database

@@ -164,7 +164,7 @@ class Deployment:
             self.integration_branch,
             self.source_url,
             self.source_name,
-            self.metadata,
+            self.metadata or "{}",
         )
 
 

@@ -31,7 +31,6 @@ from shipmark.domain.model import (
     Reason,
     Status,
 )
-from shipmark.storage.lanes import window_of
 from shipmark.storage.shipped import list_ships_any, shipped_by, window_ships_any
 from shipmark.storage.statements import chunks, sent_list
 from shipmark.storage.tables import (
@@ -41,6 +40,7 @@ from shipmark.storage.tables import (
     lanes,
     windows,
 )
+from shipmark.storage.windows import window_of
 
 
 def _naming() -> CompoundSelect[Any]:

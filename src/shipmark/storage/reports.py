@@ -6,14 +6,11 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    ColumnElement,
     Connection,
     Select,
     String,
     and_,
-    exists,
     not_,
-    or_,
     select,
     true,
     tuple_,
@@ -33,7 +30,7 @@ from shipmark.application.queries import (
 from shipmark.domain.attribution import Window
 from shipmark.domain.model import Order, Repository, Service
 from shipmark.storage.deployments import Deployments
-from shipmark.storage.lanes import ORDER, Lanes, window_of
+from shipmark.storage.filters import deployment_conditions, pull_conditions
 from shipmark.storage.pulls import Pulls
 from shipmark.storage.repositories import Repositories
 from shipmark.storage.sent_rows import packed, sent_rows
@@ -47,18 +44,17 @@ from shipmark.storage.shipped import (
     shipped_by_window,
     shipped_in_window,
 )
-from shipmark.storage.statements import at_or_before, sent_row
+from shipmark.storage.statements import sent_row
 from shipmark.storage.tables import (
     Instant,
-    deployment_pulls,
     deployments,
     lanes,
-    pull_services,
     pulls,
     repositories,
     services,
     windows,
 )
+from shipmark.storage.windows import ORDER, Windows, window_of
 
 NEWEST_FIRST = (deployments.c.deployed_at, deployments.c.reference_id)
 LAST_MERGED_FIRST = (pulls.c.listed_at, pulls.c.id)
@@ -73,19 +69,19 @@ class Reports:
         *,
         deployments: Deployments,
         pulls: Pulls,
-        lanes: Lanes,
+        windows: Windows,
         repositories: Repositories,
         services: Services,
     ) -> None:
         self._connection = connection
         self._deployments = deployments
         self._pulls = pulls
-        self._lanes = lanes
+        self._windows = windows
         self._repositories = repositories
         self._services = services
 
     def deployments(self, filter_: DeploymentFilter, page: Page) -> list[DeploymentRow]:
-        query = select(deployments.c.id).where(*_deployment_conditions(filter_))
+        query = select(deployments.c.id).where(*deployment_conditions(filter_))
         if page.after is not None:
             query = query.where(tuple_(*NEWEST_FIRST) < sent_row(page.after, like=NEWEST_FIRST))
         query = query.order_by(*(column.desc() for column in NEWEST_FIRST)).limit(page.limit)
@@ -109,7 +105,7 @@ class Reports:
         known = self._repositories.get(
             {one.repository_id for one in stored.values() if one.repository_id is not None}
         )
-        rolled_back = self._lanes.rolled_back(ids)
+        rolled_back = self._windows.rolled_back(ids)
         return [
             DeploymentRow(
                 deployment=stored[id_],
@@ -196,7 +192,7 @@ class Reports:
         return None if found is None else window_of(found, found.deployment_id)
 
     def pulls(self, filter_: PullFilter, page: Page) -> list[PullRow]:
-        query = select(pulls.c.id).where(*_pull_conditions(filter_))
+        query = select(pulls.c.id).where(*pull_conditions(filter_))
         if page.after is not None:
             query = query.where(
                 tuple_(*LAST_MERGED_FIRST) < sent_row(page.after, like=LAST_MERGED_FIRST)
@@ -231,7 +227,7 @@ class Reports:
         ]
 
     def shipping(self, pull_id: int) -> list[int]:
-        holding = {deployment for _, _, deployment in self._lanes.covering({pull_id})}
+        holding = {deployment for _, _, deployment in self._windows.covering({pull_id})}
         by_window = shipped_by_window(windows.c.deployment_id).where(
             windows.c.deployment_id.in_(holding), pulls.c.id == pull_id
         )
@@ -239,7 +235,7 @@ class Reports:
         return sorted({*self._connection.scalars(by_window), *self._connection.scalars(by_list)})
 
     def lanes_of(self, pull_id: int) -> list[LaneRow]:
-        holding = {lane: deployment for _, lane, deployment in self._lanes.covering({pull_id})}
+        holding = {lane: deployment for _, lane, deployment in self._windows.covering({pull_id})}
         query = (
             select(
                 lanes.c.id, services.c.identifier, lanes.c.environment, of_service().label("fits")
@@ -282,92 +278,6 @@ class Reports:
         ids = list(self._connection.scalars(query))
         stored = self._services.get(ids)
         return [stored[id_] for id_ in ids]
-
-
-def _deployment_conditions(filter_: DeploymentFilter) -> list[ColumnElement[bool]]:
-    wanted = {
-        deployments.c.service_id: filter_.service_id,
-        deployments.c.repository_id: filter_.repository_id,
-        deployments.c.environment: filter_.environment,
-        deployments.c.source_name: filter_.source_name,
-        deployments.c.success: filter_.success,
-        deployments.c.attribution_status: filter_.status,
-    }
-    conditions = [column == value for column, value in wanted.items() if value is not None]
-    if filter_.since is not None:
-        conditions.append(deployments.c.deployed_at >= filter_.since)
-    if filter_.until is not None:
-        conditions.append(deployments.c.deployed_at < filter_.until)
-    return conditions
-
-
-def _pull_conditions(filter_: PullFilter) -> list[ColumnElement[bool]]:
-    wanted = {
-        pulls.c.repository_id: filter_.repository_id,
-        pulls.c.base_ref: filter_.base_ref,
-        pulls.c.author: filter_.author,
-    }
-    conditions: list[ColumnElement[bool]] = [
-        column == value for column, value in wanted.items() if value is not None
-    ]
-    if filter_.merged is not None or filter_.deployed is not None:
-        is_merged = pulls.c.merged_at.is_not(None)
-        conditions.append(is_merged if filter_.merged is not False else ~is_merged)
-    if filter_.since is not None:
-        conditions.append(pulls.c.listed_at >= filter_.since)
-    if filter_.until is not None:
-        conditions += [pulls.c.listed_at < filter_.until, pulls.c.merged_at.is_not(None)]
-    if filter_.service_id is not None:
-        conditions.append(_may_go_to(filter_.service_id, assigned_only=filter_.deployed is None))
-    if filter_.deployed is not None:
-        shipped = or_(_is_reached(filter_), _is_listed(filter_))
-        conditions.append(shipped if filter_.deployed else ~shipped)
-    return conditions
-
-
-def _may_go_to(service_id: int, *, assigned_only: bool) -> ColumnElement[bool]:
-    assigned = exists().where(pull_services.c.pull_id == pulls.c.id).correlate_except(pull_services)
-    to_this = assigned.where(pull_services.c.service_id == service_id)
-    return to_this if assigned_only else or_(to_this, ~assigned)
-
-
-def _is_reached(filter_: PullFilter) -> ColumnElement[bool]:
-    """Whether a window of the environment holds the pull request and its service may ship it.
-
-    Whether an earlier deployment listed it makes no difference here: then that one shipped it.
-    """
-    query = (
-        exists()
-        .select_from(lanes.join(windows, windows.c.lane_id == lanes.c.id))
-        .where(
-            lanes.c.repository_id == pulls.c.repository_id,
-            lanes.c.branch == pulls.c.base_ref,
-            lanes.c.environment == filter_.environment,
-            windows.c.raises.is_(true()),
-            at_or_before(POSITION, (windows.c.reached_at, windows.c.reached_number)),
-            of_service(),
-        )
-    )
-    if filter_.service_id is not None:
-        query = query.where(lanes.c.service_id == filter_.service_id)
-    return query.correlate_except(lanes, windows)
-
-
-def _is_listed(filter_: PullFilter) -> ColumnElement[bool]:
-    query = (
-        exists()
-        .select_from(
-            deployment_pulls.join(deployments, deployments.c.id == deployment_pulls.c.deployment_id)
-        )
-        .where(
-            deployment_pulls.c.pull_id == pulls.c.id,
-            deployments.c.success.is_(true()),
-            deployments.c.environment == filter_.environment,
-        )
-    )
-    if filter_.service_id is not None:
-        query = query.where(deployments.c.service_id == filter_.service_id)
-    return query.correlate_except(deployment_pulls, deployments)
 
 
 def _carried() -> Select[Any]:

@@ -14,6 +14,7 @@ from shipmark.storage.reports import Reports
 from shipmark.storage.repositories import Repositories
 from shipmark.storage.services import Services
 from shipmark.storage.tokens import Tokens
+from shipmark.storage.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,16 @@ class StorageTransaction:
         return Lanes(self.connection)
 
     @cached_property
+    def windows(self) -> Windows:
+        return Windows(self.connection)
+
+    @cached_property
     def reports(self) -> Reports:
         return Reports(
             self.connection,
             deployments=self.deployments,
             pulls=self.pulls,
-            lanes=self.lanes,
+            windows=self.windows,
             repositories=self.repositories,
             services=self.services,
         )

@@ -1,0 +1,103 @@
+"""The filters of lists, as conditions."""
+
+from sqlalchemy import ColumnElement, exists, or_, true
+
+from shipmark.application.queries import DeploymentFilter, PullFilter
+from shipmark.storage.shipped import POSITION, of_service
+from shipmark.storage.statements import at_or_before
+from shipmark.storage.tables import (
+    deployment_pulls,
+    deployments,
+    lanes,
+    pull_services,
+    pulls,
+    windows,
+)
+
+
+def deployment_conditions(filter_: DeploymentFilter) -> list[ColumnElement[bool]]:
+    """What a deployment must fulfil."""
+    wanted = {
+        deployments.c.service_id: filter_.service_id,
+        deployments.c.repository_id: filter_.repository_id,
+        deployments.c.environment: filter_.environment,
+        deployments.c.source_name: filter_.source_name,
+        deployments.c.success: filter_.success,
+        deployments.c.attribution_status: filter_.status,
+    }
+    conditions = [column == value for column, value in wanted.items() if value is not None]
+    if filter_.since is not None:
+        conditions.append(deployments.c.deployed_at >= filter_.since)
+    if filter_.until is not None:
+        conditions.append(deployments.c.deployed_at < filter_.until)
+    return conditions
+
+
+def pull_conditions(filter_: PullFilter) -> list[ColumnElement[bool]]:
+    """What a pull request must fulfil."""
+    wanted = {
+        pulls.c.repository_id: filter_.repository_id,
+        pulls.c.base_ref: filter_.base_ref,
+        pulls.c.author: filter_.author,
+    }
+    conditions: list[ColumnElement[bool]] = [
+        column == value for column, value in wanted.items() if value is not None
+    ]
+    if filter_.merged is not None or filter_.deployed is not None:
+        is_merged = pulls.c.merged_at.is_not(None)
+        conditions.append(is_merged if filter_.merged is not False else ~is_merged)
+    if filter_.since is not None:
+        conditions.append(pulls.c.listed_at >= filter_.since)
+    if filter_.until is not None:
+        conditions += [pulls.c.listed_at < filter_.until, pulls.c.merged_at.is_not(None)]
+    if filter_.service_id is not None:
+        conditions.append(_may_go_to(filter_.service_id, assigned_only=filter_.deployed is None))
+    if filter_.deployed is not None:
+        shipped = or_(_is_reached(filter_), _is_listed(filter_))
+        conditions.append(shipped if filter_.deployed else ~shipped)
+    return conditions
+
+
+def _may_go_to(service_id: int, *, assigned_only: bool) -> ColumnElement[bool]:
+    assigned = exists().where(pull_services.c.pull_id == pulls.c.id).correlate_except(pull_services)
+    to_this = assigned.where(pull_services.c.service_id == service_id)
+    return to_this if assigned_only else or_(to_this, ~assigned)
+
+
+def _is_reached(filter_: PullFilter) -> ColumnElement[bool]:
+    """Whether a window of the environment holds the pull request and its service may ship it.
+
+    Whether an earlier deployment listed it makes no difference here: then that one shipped it.
+    """
+    query = (
+        exists()
+        .select_from(lanes.join(windows, windows.c.lane_id == lanes.c.id))
+        .where(
+            lanes.c.repository_id == pulls.c.repository_id,
+            lanes.c.branch == pulls.c.base_ref,
+            lanes.c.environment == filter_.environment,
+            windows.c.raises.is_(true()),
+            at_or_before(POSITION, (windows.c.reached_at, windows.c.reached_number)),
+            of_service(),
+        )
+    )
+    if filter_.service_id is not None:
+        query = query.where(lanes.c.service_id == filter_.service_id)
+    return query.correlate_except(lanes, windows)
+
+
+def _is_listed(filter_: PullFilter) -> ColumnElement[bool]:
+    query = (
+        exists()
+        .select_from(
+            deployment_pulls.join(deployments, deployments.c.id == deployment_pulls.c.deployment_id)
+        )
+        .where(
+            deployment_pulls.c.pull_id == pulls.c.id,
+            deployments.c.success.is_(true()),
+            deployments.c.environment == filter_.environment,
+        )
+    )
+    if filter_.service_id is not None:
+        query = query.where(deployments.c.service_id == filter_.service_id)
+    return query.correlate_except(deployment_pulls, deployments)
