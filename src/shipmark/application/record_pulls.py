@@ -140,8 +140,15 @@ def wake(
     woken = attribute.rematch(tx, tx.deployments.naming(commits))
     touched.deployments |= woken.deployments
     touched.waits_for |= woken.waits_for
+    look_again(tx, [pull for _, pull in changes], touched, policy)
+
+
+def look_again(
+    tx: Transaction, pulls: Iterable[PullRequest], touched: Touched, policy: Policy
+) -> None:
+    """Settle what was touched, and the empty windows in which these pull requests may lie."""
     positions: dict[tuple[int, str], list[Position]] = defaultdict(list)
-    for _, pull in changes:
+    for pull in pulls:
         if pull.position is not None:
             positions[pull.repository_id, pull.base_ref].append(pull.position)
     touched.deployments |= tx.windows.waiting_for(positions)

@@ -75,10 +75,7 @@ def deployments(
     service: str | None = None,
     repository: str | None = None,
 ) -> list[Reported]:
-    """Deployments, newest first. A service or repository nobody knows has none.
-
-    Raises RepositoryNotFound for a name without owner that several have.
-    """
+    """Deployments, newest first. A service nobody knows has none. Raises RepositoryNotFound."""
     if service is not None:
         filter_ = replace(filter_, service_id=_service_id(tx, service))
     if repository is not None:

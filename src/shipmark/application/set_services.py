@@ -10,7 +10,7 @@ from shipmark.application.record_pulls import (
     apply_waiting_assignments,
     assigned,
     holders,
-    wake,
+    look_again,
 )
 from shipmark.domain.errors import InvalidArgument, RepoNotFound, ShipmarkError
 from shipmark.domain.model import PullRequest
@@ -65,7 +65,7 @@ def set_services(tx: Transaction, assignment: Assignment, *, policy: Policy) -> 
     if after != before:
         tx.pulls.set_services({pull.id: after})
         touched = Touched(deployments=holders(tx, {pull.id}))
-        wake(tx, [(pull, pull)], touched, policy)
+        look_again(tx, [pull], touched, policy)
     names = sorted(service.identifier for service in tx.services.get(after).values())
     return Assigned(pull=pull, services=tuple(names))
 
@@ -103,5 +103,5 @@ def repair_waiting_assignments(tx: Transaction, *, limit: int, policy: Policy) -
     if pulls:
         tx.repositories.lock({pull.repository_id for pull in pulls}, exclusive=True)
         touched = Touched(deployments=holders(tx, apply_waiting_assignments(tx, pulls)))
-        wake(tx, [(pull, pull) for pull in pulls], touched, policy)
+        look_again(tx, pulls, touched, policy)
     return len(pulls)

@@ -71,14 +71,16 @@ def transact(
     database: Database, run: Callable[[ReadTransaction], Result], *, kept: bool = True
 ) -> Result:
     """Run in one transaction, again if it loses a race. Raises Unavailable if it always does."""
+    why = ""
     for attempt in range(ATTEMPTS):
         try:
             with database.write() if kept else database.trial() as tx:
                 return run(tx)
         except TransactionConflict as conflict:
-            log.debug("transaction conflict", extra={"attempt": attempt, "why": str(conflict)})
+            why = str(conflict)
             pause = min(LONGEST_PAUSE, 0.005 * 2**attempt)
             time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads rivals, no secret
+    log.warning("a transaction lost every race", extra={"attempts": ATTEMPTS, "why": why})
     raise Unavailable("The database was too busy to take this. Nothing was stored; send it again.")
 
 
