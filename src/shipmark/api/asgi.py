@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from shipmark.api import openapi
 from shipmark.api.calls import Api
+from shipmark.api.endpoint import address_of
 from shipmark.api.errors import error_response, json_response
 from shipmark.api.middleware import RequestId
 from shipmark.api.routes import METHODS
@@ -38,6 +39,8 @@ def application(lifespan: Lifespan) -> Starlette:
         exception_handlers={ShipmarkError: refused, HTTPException: refused_by_http},
         lifespan=lifespan,
     )
+    # A redirect would be neither success nor error: clients that post do not follow it.
+    app.router.redirect_slashes = False
     app.add_middleware(RequestId)
     return app
 
@@ -61,12 +64,12 @@ async def readyz(request: Request) -> Response:
 
 async def openapi_json(request: Request) -> Response:
     """The description of the API."""
-    return json_response(openapi.document(str(request.base_url).rstrip("/")))
+    return json_response(openapi.document(address_of(request)))
 
 
 async def docs(request: Request) -> Response:
     """The same description, to read."""
-    return HTMLResponse(openapi.page(openapi.document(str(request.base_url).rstrip("/"))))
+    return HTMLResponse(openapi.page(openapi.document(address_of(request))))
 
 
 async def refused(request: Request, error: Exception) -> Response:

@@ -4,7 +4,7 @@ A wire type is a msgspec Struct whose fields are annotated with a `Form`: how th
 brought to normal form, and what may be sent. The same annotation decodes and documents.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, TypeVar, get_type_hints
@@ -33,8 +33,11 @@ class Form:
 class Arguments(msgspec.Struct, kw_only=True, frozen=True):
     """What a method takes. Fields without a default are required."""
 
-    one_of: ClassVar[tuple[str, ...]] = ()
-    """Arguments of which at least one is required, in the order in which they are asked for."""
+    one_of: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Groups of arguments of which one must be sent whole, in the order they are asked for."""
+
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """What an optional argument needs beside it."""
 
     def check(self) -> None:
         """Refuse what is right by itself and wrong together."""
@@ -49,36 +52,41 @@ def decode(kind: type[Kind], sent: Mapping[str, Any]) -> Kind:
     Raises RequiredParamsMissing, or the InvalidArgument of the first that is wrong.
     """
     given = {name: value for name, value in sent.items() if value is not None}
-    missing = [name for name in required(kind) if is_blank(given.get(name))]
-    if kind.one_of and not any(name in given for name in kind.one_of):
-        missing.append(kind.one_of[0])
-    if missing:
-        raise RequiredParamsMissing(_asking_for(missing, kind), argument=missing[0])
+    blank = {name for name in required(kind) if is_blank(given.get(name))}
+    require(kind, given.keys() - blank)
     values = {}
     for name, form in forms(kind).items():
         if name in given:
             value = form.coerce(name, given[name])
             if value is not None:
                 values[name] = value
-    still_missing = [name for name in required(kind) if name not in values]
-    if still_missing:
-        raise RequiredParamsMissing(_asking_for(still_missing, kind), argument=still_missing[0])
+    require(kind, values.keys())
     arguments = kind(**values)
     arguments.check()
     return arguments
 
 
+def require(kind: type[Arguments], given: Collection[str]) -> None:
+    """Raises RequiredParamsMissing unless all that must be sent is given."""
+    missing = [name for name in required(kind) if name not in given]
+    words = list(missing)
+    if kind.one_of and not any(all(name in given for name in group) for group in kind.one_of):
+        nearest = max(kind.one_of, key=lambda group: sum(name in given for name in group))
+        missing += [name for name in nearest if name not in given]
+        words.append(" or ".join(" and ".join(group) for group in kind.one_of))
+    for name, others in kind.needs.items():
+        needed = [other for other in others if name in given and other not in given]
+        missing += needed
+        words += [f"{other}, which {name} needs" for other in needed]
+    if missing:
+        raise RequiredParamsMissing(
+            f"Required and missing: {'; '.join(words)}.", argument=missing[0]
+        )
+
+
 def is_blank(value: Any) -> bool:
     """Whether a required argument counts as not sent."""
     return value is None or (isinstance(value, str) and not value.strip())
-
-
-def _asking_for(missing: list[str], kind: type[Arguments]) -> str:
-    words = "; ".join(
-        " or ".join(kind.one_of) if name in kind.one_of and name not in required(kind) else name
-        for name in missing
-    )
-    return f"Required and missing: {words}."
 
 
 def unknown(kind: type[Arguments], sent: Mapping[str, Any]) -> list[str]:
@@ -114,5 +122,7 @@ def schema_of(kind: type[Arguments]) -> JSONSchema:
     if required(kind):
         schema["required"] = list(required(kind))
     if kind.one_of:
-        schema["anyOf"] = [{"required": [name]} for name in kind.one_of]
+        schema["anyOf"] = [{"required": list(group)} for group in kind.one_of]
+    if kind.needs:
+        schema["dependentRequired"] = {name: list(others) for name, others in kind.needs.items()}
     return schema

@@ -43,7 +43,8 @@ STATUS = Form(
 class CreateArguments(Arguments, kw_only=True, frozen=True):
     """A deployment to register."""
 
-    one_of: ClassVar[tuple[str, ...]] = ("repository", "commit_sha", "merge_commit_shas")
+    one_of: ClassVar = (("repository",), ("commit_sha",), ("merge_commit_shas",))
+    needs: ClassVar = {"integration_branch": ("commit_sha", "repository")}
 
     deployed_at: Annotated[datetime, DEPLOYED_AT]
     service: Annotated[ServiceName, forms.SERVICE]
@@ -60,17 +61,8 @@ class CreateArguments(Arguments, kw_only=True, frozen=True):
     dry_run: Annotated[bool, DRY_RUN] = False
 
     def check(self) -> None:
-        if not (self.repository or self.commit_sha or self.merge_commit_shas):
-            raise RequiredParamsMissing(
-                "repository or merge_commit_shas is required.", argument="repository"
-            )
         if self.commit_sha and self.merge_commit_shas:
             raise AmbiguousCommitSHAArguments(argument="merge_commit_shas")
-        if self.integration_branch and not (self.commit_sha and self.repository):
-            missing = "repository" if self.commit_sha else "commit_sha"
-            raise RequiredParamsMissing(
-                f"integration_branch needs {missing} too.", argument=missing
-            )
 
     def registration(self, account_id: int) -> Registration:
         """The same for the use case."""
@@ -192,14 +184,10 @@ async def delete(call: Call, arguments: ReferenceArguments) -> DeleteAnswer:
 class WhichArguments(Arguments, kw_only=True, frozen=True):
     """Which deployment, by either of its ids."""
 
-    one_of: ClassVar[tuple[str, ...]] = ("reference_id", "id")
+    one_of: ClassVar = (("reference_id",), ("id",))
 
     reference_id: Annotated[str | None, REFERENCE_ID.described("The reference_id it has.")] = None
     id: Annotated[int | None, forms.WHOLE_NUMBER.described("The id it was given here.")] = None
-
-    def check(self) -> None:
-        if self.reference_id is None and self.id is None:
-            raise RequiredParamsMissing("reference_id or id is required.", argument="reference_id")
 
 
 async def retry(call: Call, arguments: WhichArguments) -> CreateAnswer:

@@ -61,7 +61,7 @@ class Method:
         call = Call(
             api=api,
             caller=caller,
-            base_url=api.base_url or str(request.base_url).rstrip("/"),
+            base_url=address_of(request),
             content_type=content_type,
             body=body,
         )
@@ -100,6 +100,12 @@ def method(
         reads=reads,
         documents=documents or takes,
     )
+
+
+def address_of(request: Request) -> str:
+    """The address at which the client reaches this server, without a slash at the end."""
+    api: Api = request.app.state.api
+    return api.base_url or str(request.base_url).rstrip("/")
 
 
 async def _body(request: Request, most: int) -> bytes:

@@ -23,7 +23,7 @@ GITHUB_PULL_ID = forms.WHOLE_NUMBER.described("The unique id GitHub gave the pul
 class SetServicesArguments(Arguments, kw_only=True, frozen=True):
     """A pull request, by GitHub's id or by repository and number, and its services."""
 
-    one_of: ClassVar[tuple[str, ...]] = ("github_pull_id", "repository", "pull_number")
+    one_of: ClassVar = (("github_pull_id",), ("repository", "pull_number"))
 
     github_pull_id: Annotated[int | None, GITHUB_PULL_ID] = None
     repository: Annotated[str | None, forms.REPOSITORY] = None
@@ -40,15 +40,6 @@ class SetServicesArguments(Arguments, kw_only=True, frozen=True):
                 "services is required: name at least one, or send replace: true to clear them.",
                 argument="services",
             )
-        if self.github_pull_id is None:
-            missing = [
-                name for name in ("repository", "pull_number") if getattr(self, name) is None
-            ]
-            if missing:
-                raise RequiredParamsMissing(
-                    f"Without github_pull_id, {' and '.join(missing)} must be given.",
-                    argument=missing[0],
-                )
 
 
 class SetServicesAnswer(Answer, kw_only=True, frozen=True):
@@ -75,21 +66,13 @@ async def set_services(call: Call, arguments: SetServicesArguments) -> SetServic
 class PullArguments(Arguments, kw_only=True, frozen=True):
     """Which pull request: by repository and number, or by the forge's own id."""
 
-    one_of: ClassVar[tuple[str, ...]] = ("repository", "number", "source_id")
+    one_of: ClassVar = (("repository", "number"), ("source_id",))
 
     repository: Annotated[str | None, forms.REPOSITORY] = None
     number: Annotated[int | None, PULL_NUMBER] = None
     source_id: Annotated[
         str | None, forms.IDENTIFIER.described("The forge's own id of the pull request.")
     ] = None
-
-    def check(self) -> None:
-        if self.source_id is None and (self.repository is None or self.number is None):
-            missing = "repository" if self.repository is None else "number"
-            raise RequiredParamsMissing(
-                f"{missing} is required: name repository and number, or source_id.",
-                argument=missing,
-            )
 
     @property
     def which(self) -> tuple[str | None, int | None, str | None]:

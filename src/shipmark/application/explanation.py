@@ -144,9 +144,8 @@ def deployment_words(
     if explained.reason is not None:
         yield f"It ships nothing{_yet(explained.status)}: {REASONS[explained.reason]}."
     if explained.left_out:
-        yield f"{_pull_requests(len(explained.left_out))} in its window left out: " + "; ".join(
-            _left_out_words(each) for each in explained.left_out[:MOST_IN_WORDS]
-        )
+        why = "; ".join(_left_out_words(each) for each in explained.left_out[:MOST_IN_WORDS])
+        yield f"Left out of its window: {why}."
     if explained.carried:
         carried = ", ".join(f"#{number}" for number in explained.carried[:MOST_IN_WORDS])
         yield f"Had it succeeded it would have shipped {carried}."
@@ -160,7 +159,8 @@ def _how(row: DeploymentRow) -> str:
         Method.COMMIT_SHA: f"by the commit {one.commit_sha} of {repository}",
         Method.INTEGRATION_BRANCH: f"by the commit {one.commit_sha} of {repository}, for what was "
         f"merged into {one.integration_branch} by then",
-        Method.MERGE_COMMIT_SHAS: f"by {len(one.merge_commit_shas)} merge commits listed",
+        Method.MERGE_COMMIT_SHAS: "by the merge commits it lists: "
+        + ", ".join(one.merge_commit_shas[:MOST_IN_WORDS]),
     }
     return f"Attributed {named[one.method]}."
 

@@ -2,8 +2,6 @@
 
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Annotated
@@ -22,17 +20,18 @@ class StopRequested(Exception):
 
 
 class Stop:
-    """Whether a signal has come.
+    """Whether a signal to end has come. From now on such signals only do this.
 
-    It is only noticed in a pause, so that it never tears what must be whole: a process that was
-    just started is always stopped, and the folder is always removed.
+    They are noticed in a pause and nowhere else, so that they never tear what must be whole: a
+    server that was just started is always stopped, and its folder always removed.
     """
 
     def __init__(self) -> None:
         self._requested = False
+        for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(sign, self._request)
 
-    def request(self, _signal: int, _frame: FrameType | None) -> None:
-        """Handle a signal."""
+    def _request(self, _signal: int, _frame: FrameType | None) -> None:
         self._requested = True
 
     def pause(self, seconds: float) -> None:
@@ -57,33 +56,23 @@ def demo(
 ) -> None:
     """Load a made-up history into a server of its own and show what each deployment shipped.
 
-    The server uses a temporary SQLite file and keeps running until Ctrl-C; then all of it is
-    gone. It ends with an error if any answer is not the one the history must give.
+    The server uses a temporary SQLite file. Both are there until Ctrl-C.
+    Any answer that is not the one the history must give is an error.
     """
-    console = Console(highlight=False)
+    stop = Stop()
+    console = Console(markup=False, emoji=False, highlight=False)
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     try:
-        with _signals() as stop, serving(port, stop.pause) as server:
+        with serving(port, stop.pause) as server:
             show_story(console, tell(server.client, now))
             show_address(console, server.client, now)
-            if not once:
-                console.print("Serving until Ctrl-C; the database is then removed.", style="bold")
-                server.keep_running(stop.pause)
+            if once:
+                console.print("This was once; without --once the server is there to be tried.")
+                return
+            console.print("Serving until Ctrl-C; then the database is removed.", style="bold")
+            server.keep_running(stop.pause)
     except StopRequested:
         console.print("Stopped.")
     except DemoFailed as error:
         typer.secho(f"shipmark: {error}", fg="red", err=True)
         raise typer.Exit(1) from None
-
-
-@contextmanager
-def _signals() -> Iterator[Stop]:
-    """Make signals that end a process be requests to stop, for as long as this lasts."""
-    stop = Stop()
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {sign: signal.signal(sign, stop.request) for sign in signals}
-    try:
-        yield stop
-    finally:
-        for sign, handler in before.items():
-            signal.signal(sign, handler)

@@ -9,6 +9,8 @@ from shipmark.demo.failure import DemoFailed
 
 HOST = "127.0.0.1"
 TIMEOUT_SECONDS = 10
+KNOCK_SECONDS = 1
+"""How long an answer to whether a server is ready is waited for; then it is asked again."""
 
 
 class Client:
@@ -39,13 +41,16 @@ class Client:
         """Whether a server is ready here, and is the one that knows the token."""
         try:
             return all(
-                self._request("GET", path)[0] == 200 for path in ("/readyz", "/api/services.list")
+                self._request("GET", path, timeout=KNOCK_SECONDS)[0] == 200
+                for path in ("/readyz", "/api/services.list")
             )
         except (OSError, HTTPException):
             return False
 
-    def _request(self, verb: str, path: str, body: str | None = None) -> tuple[int, bytes]:
-        with closing(HTTPConnection(HOST, self.port, timeout=TIMEOUT_SECONDS)) as connection:
+    def _request(
+        self, verb: str, path: str, body: str | None = None, *, timeout: float = TIMEOUT_SECONDS
+    ) -> tuple[int, bytes]:
+        with closing(HTTPConnection(HOST, self.port, timeout=timeout)) as connection:
             headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
             connection.request(verb, path, body, headers)
             response = connection.getresponse()

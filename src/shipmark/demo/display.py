@@ -35,8 +35,8 @@ def show_story(console: Console, story: Story) -> None:
     _show_words(console, _waiting_words(story))
     _heading(console, f"Why {history.EXPLAINED_DEPLOYMENT} ships these (deployments.explain)")
     _show_words(console, story.deployment_words)
-    repository, number = history.LOCATED_PULL
-    _heading(console, f"Where #{number} of {repository} is (pulls.explain)")
+    pull = history.LOCATED_PULL
+    _heading(console, f"Where #{pull.number} '{pull.title}' is (pulls.explain)")
     _show_words(console, story.pull_words)
 
 
@@ -107,7 +107,7 @@ def _waiting_words(story: Story) -> tuple[str, ...]:
     which = history.EARLY_DEPLOYMENT.reference_id
     before, after = story.while_waiting, story.outcomes[which]
     return (
-        f"{which} was registered first: {before.status}, because of {before.reason}.",
+        f"{which} was registered first: {before.status} ({before.reason}).",
         f"Then #{history.LATE_PULL.number} was imported, and at once it was {after.status}: "
         f"it ships {_numbers(after.ships)}.",
     )

@@ -36,6 +36,8 @@ REPOSITORIES = (
     ),
 )
 
+INSTALMENTS = Pull(SHOP, 207, 2.7, CLEO, "Offer payment by instalments", ("checkout",))
+
 PULLS = (
     Pull(SHOP, 201, 13.6, ADA, "Show delivery costs in the basket", ("checkout",)),
     Pull(SHOP, 202, 13.1, BEN, "Let shoppers filter by colour", ("catalog",)),
@@ -43,7 +45,7 @@ PULLS = (
     Pull(SHOP, 204, 11.7, DORA, "Build with the current compiler"),
     Pull(SHOP, 205, 9.3, BEN, "Speed up the product search", ("catalog",)),
     Pull(SHOP, 206, 8.6, ADA, "Remember the chosen payment method", ("checkout",)),
-    Pull(SHOP, 207, 2.7, CLEO, "Offer payment by instalments", ("checkout",)),
+    INSTALMENTS,
     Pull(SHOP, 208, 1.8, BEN, "Show related products", ("catalog",)),
     Pull(WEBSITE, 11, 13.4, DORA, "Add the opening hours"),
     Pull(WEBSITE, 12, 12.9, ADA, "Say who we are"),
@@ -96,7 +98,7 @@ EXPLAINED_DEPLOYMENT = "checkout-34"
 LEFT_OUT = (205,)
 """What its explanation must name as lying in its window and belonging elsewhere."""
 
-LOCATED_PULL = (SHOP, 207)
+LOCATED_PULL = INSTALMENTS
 """It went to staging and waits for production."""
 TARGETS = {
     ("catalog", "production"): "assigned_to_other_services",

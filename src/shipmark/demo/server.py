@@ -21,7 +21,7 @@ USUAL_PORT = 8000
 START_SECONDS = 30
 STOP_SECONDS = 10
 
-COMMAND = (sys.executable, "-c", "from shipmark.cli import main; main()", "serve", "--host", HOST)
+COMMAND = (sys.executable, "-m", "shipmark", "serve", "--host", HOST)
 """The installed command's own code, run by this very Python wherever that command may be."""
 
 Pause = Callable[[float], None]

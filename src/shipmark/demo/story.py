@@ -107,14 +107,14 @@ def _explained_deployment(client: Client) -> tuple[str, ...]:
 
 
 def _located_pull(client: Client) -> tuple[str, ...]:
-    repository, number = history.LOCATED_PULL
-    answer = client.call("pulls.explain", repository=repository, number=number)
+    pull = history.LOCATED_PULL
+    answer = client.call("pulls.explain", repository=pull.repository, number=pull.number)
     explanation = answer["explanation"]
     targets = {
         (one["service"], one["environment"]): one["shipped_by"] or one["reason"]
         for one in explanation["targets"]
     }
-    _expect(f"#{number} of {repository} is", history.TARGETS, targets)
+    _expect(f"#{pull.number} of {pull.repository} is", history.TARGETS, targets)
     return tuple(explanation["words"])
 
 

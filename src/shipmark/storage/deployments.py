@@ -31,7 +31,12 @@ from shipmark.domain.model import (
     Reason,
     Status,
 )
-from shipmark.storage.shipped import list_ships_any, shipped_by, window_ships_any
+from shipmark.storage.shipped import (
+    count_in_window,
+    list_ships_any,
+    shipped_by_list,
+    window_ships_any,
+)
 from shipmark.storage.statements import chunks, sent_list
 from shipmark.storage.tables import (
     deployment_commits,
@@ -78,11 +83,19 @@ def _standings() -> Select[Any]:
     )
 
 
-def _count_shipped() -> Select[Any]:
-    shipped = shipped_by("ids").subquery()
-    return select(shipped.c.deployment_id, func.count().label("count")).group_by(
-        shipped.c.deployment_id
+def _count_shipped() -> CompoundSelect[Any]:
+    by_window = (
+        select(windows.c.deployment_id, count_in_window().label("count"))
+        .select_from(windows)
+        .join(lanes, lanes.c.id == windows.c.lane_id)
+        .where(windows.c.deployment_id.in_(sent_list("ids")), windows.c.raises.is_(true()))
     )
+    by_list = (
+        shipped_by_list(deployments.c.id, func.count())
+        .where(deployments.c.id.in_(sent_list("ids")))
+        .group_by(deployments.c.id)
+    )
+    return union_all(by_window, by_list)
 
 
 _BY_REFERENCE_ID = select(deployments).where(
@@ -249,10 +262,10 @@ class Deployments:
         return listed
 
     def count_shipped(self, ids: Collection[int]) -> dict[int, int]:
-        counts: dict[int, int] = {}
+        counts: dict[int, int] = defaultdict(int)
         for chunk in chunks(ids):
-            rows = self._connection.execute(_COUNT_SHIPPED, {"ids": chunk})
-            counts |= {row.deployment_id: row.count for row in rows}
+            for deployment_id, count in self._connection.execute(_COUNT_SHIPPED, {"ids": chunk}):
+                counts[deployment_id] += count
         return counts
 
     def claim_due(self, *, limit: int, lease_until: datetime) -> list[int]:

@@ -144,7 +144,13 @@ class Reports:
         return self.pulls_by_id(list(self._connection.scalars(query)))
 
     def left_out(self, window: Window, limit: int) -> list[LeftOutPull]:
-        listed_by = listing_earlier("reference_id").limit(1).scalar_subquery().label("listed_by")
+        listing = deployments.alias("listing")
+        listed_by = (
+            select(listing.c.reference_id)
+            .where(listing.c.id == listing_earlier().limit(1).scalar_subquery())
+            .scalar_subquery()
+            .label("listed_by")
+        )
         query = (
             select(pulls.c.id, pulls.c.number, pulls.c.title, listed_by)
             .select_from(windows)

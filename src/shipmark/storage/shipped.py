@@ -8,18 +8,17 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
     FromClause,
     Select,
     and_,
     exists,
+    func,
     or_,
     select,
     true,
-    union_all,
 )
 
-from shipmark.storage.statements import at_or_before, before, sent_list
+from shipmark.storage.statements import at_or_before, before
 from shipmark.storage.tables import (
     deployment_pulls,
     deployments,
@@ -38,7 +37,10 @@ def in_window(window: FromClause = windows, lane: FromClause = lanes) -> ColumnE
         window.c.raises.is_(true()),
         pulls.c.repository_id == lane.c.repository_id,
         pulls.c.base_ref == lane.c.branch,
-        pulls.c.merged_at.is_not(None),
+        # Planners cannot tell how few rows lie between two composite positions. They can tell of
+        # instants, so these two lines, implied by the next two, are why the index is used.
+        pulls.c.merged_at >= window.c.opened_at,
+        pulls.c.merged_at <= window.c.reached_at,
         before((window.c.opened_at, window.c.opened_number), POSITION),
         at_or_before(POSITION, (window.c.reached_at, window.c.reached_number)),
     )
@@ -50,25 +52,31 @@ def of_service(lane: FromClause = lanes) -> ColumnElement[bool]:
     return or_(~assigned, assigned.where(pull_services.c.service_id == lane.c.service_id))
 
 
-def listing_earlier(
-    column: Any, window: FromClause = windows, lane: FromClause = lanes
-) -> Select[Any]:
-    """The earlier deployments of the same service and environment that list a pull request."""
+def listing_earlier(window: FromClause = windows, lane: FromClause = lanes) -> Select[Any]:
+    """The ids of earlier deployments of the same service and environment that list it."""
     earlier = deployments.alias("earlier")
-    return (
-        select(earlier.c[column])
-        .join(deployment_pulls, deployment_pulls.c.deployment_id == earlier.c.id)
-        .where(
-            deployment_pulls.c.pull_id == pulls.c.id,
-            earlier.c.service_id == lane.c.service_id,
-            earlier.c.environment == lane.c.environment,
-            earlier.c.success.is_(true()),
-            before(
-                (earlier.c.deployed_at, earlier.c.reference_id),
-                (window.c.deployed_at, window.c.reference_id),
-            ),
+    # A value looked up by primary key, not a join: a join may begin with all the deployments of
+    # the service, which is what a planner without statistics likes best.
+    is_earlier = (
+        select(
+            and_(
+                earlier.c.service_id == lane.c.service_id,
+                earlier.c.environment == lane.c.environment,
+                earlier.c.success.is_(true()),
+                before(
+                    (earlier.c.deployed_at, earlier.c.reference_id),
+                    (window.c.deployed_at, window.c.reference_id),
+                ),
+            )
         )
-        .correlate_except(earlier, deployment_pulls)
+        .where(earlier.c.id == deployment_pulls.c.deployment_id)
+        .correlate_except(earlier)
+        .scalar_subquery()
+    )
+    return (
+        select(deployment_pulls.c.deployment_id)
+        .where(deployment_pulls.c.pull_id == pulls.c.id, is_earlier.is_(true()))
+        .correlate_except(deployment_pulls)
     )
 
 
@@ -76,7 +84,7 @@ def shipped_in_window(
     window: FromClause = windows, lane: FromClause = lanes
 ) -> ColumnElement[bool]:
     """The window's deployment ships the pull request."""
-    listed = listing_earlier("id", window, lane).exists()
+    listed = listing_earlier(window, lane).exists()
     return and_(in_window(window, lane), of_service(lane), ~listed)
 
 
@@ -101,15 +109,18 @@ def shipped_by_list(*columns: Any) -> Select[Any]:
     )
 
 
-def shipped_by(parameter: str) -> CompoundSelect[Any]:
-    """(deployment_id, pull_id) of all that the deployments in a list parameter ship."""
-    return union_all(
-        shipped_by_window(
-            windows.c.deployment_id.label("deployment_id"), pulls.c.id.label("pull_id")
-        ).where(windows.c.deployment_id.in_(sent_list(parameter))),
-        shipped_by_list(deployments.c.id.label("deployment_id"), pulls.c.id.label("pull_id")).where(
-            deployments.c.id.in_(sent_list(parameter))
-        ),
+def count_in_window() -> ColumnElement[int]:
+    """How many pull requests a window in the enclosing query ships.
+
+    A count for each window, not one join grouped by window: before the first statistics are
+    gathered, which is when histories are imported, the join reads a whole branch for each.
+    """
+    return (
+        select(func.count())
+        .select_from(pulls)
+        .where(shipped_in_window())
+        .correlate_except(pulls)
+        .scalar_subquery()
     )
 
 

@@ -31,7 +31,7 @@ WITH shipped AS (
     JOIN lanes l ON l.id = w.lane_id
     JOIN pulls p ON p.repository_id = l.repository_id
         AND p.base_ref = l.branch
-        AND p.merged_at IS NOT NULL
+        AND p.merged_at BETWEEN w.opened_at AND w.reached_at
         AND (p.merged_at, p.number) > (w.opened_at, w.opened_number)
         AND (p.merged_at, p.number) <= (w.reached_at, w.reached_number)
     WHERE w.raises
@@ -44,13 +44,15 @@ WITH shipped AS (
         )
         AND NOT EXISTS (
             SELECT 1 FROM deployment_pulls listed
-            JOIN deployments earlier ON earlier.id = listed.deployment_id
-            WHERE listed.pull_id = p.id
-                AND earlier.service_id = l.service_id
-                AND earlier.environment = l.environment
-                AND earlier.success
-                AND (earlier.deployed_at, earlier.reference_id)
-                    < (w.deployed_at, w.reference_id)
+            WHERE listed.pull_id = p.id AND (
+                SELECT earlier.service_id = l.service_id
+                    AND earlier.environment = l.environment
+                    AND earlier.success
+                    AND (earlier.deployed_at, earlier.reference_id)
+                        < (w.deployed_at, w.reference_id)
+                FROM deployments earlier
+                WHERE earlier.id = listed.deployment_id
+            )
         )
     UNION ALL
     SELECT listed.pull_id, listed.deployment_id, 1 = 0 AS is_baseline
