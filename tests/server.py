@@ -95,6 +95,17 @@ class Process:
         self.log_file = Path(environment["SHIPMARK_DATA_DIR"], f"{command}-{id(self)}.log")
         self._process: subprocess.Popen[bytes] | None = None
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None:
+                self.stop()
+        finally:
+            self.close()
+
     def start(self) -> None:
         with self.log_file.open("wb") as log:
             self._process = subprocess.Popen(
@@ -143,6 +154,10 @@ class Process:
             self._process.kill()
             self._process.wait(PATIENCE)
 
+    def close(self) -> None:
+        """End it however it stands, and let go of all that belongs to it."""
+        self.kill()
+
 
 def _fails(line: str) -> bool:
     return json.loads(line)["level"] in ("error", "critical")
@@ -162,17 +177,6 @@ class LiveServer(Process):
         self.base_url = ""
         self.http = httpx.Client(timeout=PATIENCE, trust_env=False)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            if kind is None:
-                self.stop()
-        finally:
-            self.close()
-
     def start(self) -> None:
         """Start it and wait until it is ready."""
         super().start()
@@ -188,8 +192,7 @@ class LiveServer(Process):
         raise AssertionError(f"The server did not start:\n{self.log}")
 
     def close(self) -> None:
-        """End it however it stands, and the connections to it."""
-        self.kill()
+        super().close()
         self.http.close()
 
     def token(self, *scopes: Scope | str, **options: Any) -> str:

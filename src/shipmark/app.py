@@ -23,7 +23,13 @@ from shipmark.storage.database import Database
 def open_database(settings: Settings) -> Database:
     """The database that the settings name. Nothing is connected to yet."""
     if settings.database_url is None:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"SHIPMARK_DATA_DIR is '{settings.data_dir}', and that folder cannot be made: "
+                f"{error.strerror}."
+            ) from None
     return Database(settings.effective_database_url, pool_size=settings.readers + 4)
 
 
@@ -45,14 +51,26 @@ def prepare_schema(database: Database) -> None:
     operates it, when they say so.
     """
     if database.is_sqlite:
-        migrations.migrate(database.engine)
+        migrate(database)
         return
-    version = migrations.schema_version(database.engine)
+    version = schema_version(database)
     if version != migrations.newest_version():
         raise SettingsError(
             f"The database's schema is at version {version or 'none'}, and this release of "
             f"Shipmark needs {migrations.newest_version()}. Run: shipmark migrate"
         )
+
+
+def migrate(database: Database) -> str:
+    """Bring the schema to the newest version and answer that version. Raises Unavailable."""
+    with database.translated():
+        return migrations.migrate(database.engine)
+
+
+def schema_version(database: Database) -> str | None:
+    """The version the database is at; None for one that is empty. Raises Unavailable."""
+    with database.translated():
+        return migrations.schema_version(database.engine)
 
 
 def build(settings: Settings) -> Starlette:
@@ -73,7 +91,7 @@ def build(settings: Settings) -> Starlette:
                 works=works(policy),
                 base_url=settings.base_url,
                 largest_body=settings.max_body_bytes,
-                schema_version=partial(migrations.schema_version, database.engine),
+                schema_version=partial(schema_version, database),
                 newest_version=migrations.newest_version(),
             )
             if settings.with_worker:

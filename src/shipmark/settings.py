@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 PREFIX = "SHIPMARK_"
-TEST_PREFIX = "SHIPMARK_TEST_"
+NOT_SETTINGS = ("SHIPMARK_TEST_", "SHIPMARK_URL", "SHIPMARK_TOKEN")
+"""What clients of a server and the tests are told, and no business of a server's."""
 FILE = "_FILE"
 DATABASE_FILE = "shipmark.db"
 
@@ -146,7 +147,7 @@ def load(environment: Mapping[str, str]) -> Settings:
 def _given(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Each variable with its value; those ending in _FILE with what their file holds."""
     for variable, text in sorted(environment.items()):
-        if not variable.startswith(PREFIX) or variable.startswith(TEST_PREFIX):
+        if not variable.startswith(PREFIX) or variable.startswith(NOT_SETTINGS):
             continue
         if not variable.endswith(FILE):
             yield variable, text
@@ -201,7 +202,7 @@ def _masked_url(text: str) -> str:
     """The text, with the password of a URL masked, in its authority or in its query."""
     try:
         parts = urlsplit(text)
-        if not parts.scheme:
+        if not parts.netloc:
             return text
         user, at, host = parts.netloc.rpartition("@")
         name, colon, _ = user.partition(":")

@@ -39,6 +39,9 @@ class Arguments(msgspec.Struct, kw_only=True, frozen=True):
     needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """What an optional argument needs beside it."""
 
+    clearable: ClassVar[Collection[str]] = ()
+    """Optional arguments for which null says something, and not the same as leaving them out."""
+
     def check(self) -> None:
         """Refuse what is right by itself and wrong together."""
 
@@ -54,7 +57,7 @@ def decode(kind: type[Kind], sent: Mapping[str, Any]) -> Kind:
     given = {name: value for name, value in sent.items() if value is not None}
     blank = {name for name in required(kind) if is_blank(given.get(name))}
     require(kind, given.keys() - blank)
-    values = {}
+    values: dict[str, Any] = {name: None for name in kind.clearable if sent.get(name, ...) is None}
     for name, form in forms(kind).items():
         if name in given:
             value = form.coerce(name, given[name])

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from shipmark.api import answers, coercions, forms
 from shipmark.api.answers import Answer, AttributionAnswer, DeploymentAnswer, ListAnswer
@@ -72,17 +73,22 @@ class CreateArguments(Arguments, kw_only=True, frozen=True):
         return Registration(**values, account_id=account_id)
 
 
-class CreateAnswer(Answer, kw_only=True, frozen=True):
+class RegisteredAnswer(Answer, kw_only=True, frozen=True):
+    """The deployment, and how its attribution went."""
+
+    id: int | None
+    reference_id: str
+    url: str | None
+    attribution: AttributionAnswer
+
+
+class CreateAnswer(RegisteredAnswer, kw_only=True, frozen=True):
     """The deployment, and how its attribution went.
 
     After a dry run ``id`` and ``url`` are null, and ``would_ship`` has the first thousand pull
     requests it would ship.
     """
 
-    id: int | None
-    reference_id: str
-    url: str | None
-    attribution: AttributionAnswer
     dry_run: bool | msgspec.UnsetType = msgspec.UNSET
     would_ship: list[answers.ShippedPullAnswer] | msgspec.UnsetType = msgspec.UNSET
 
@@ -101,34 +107,46 @@ async def create(call: Call, arguments: CreateArguments) -> CreateAnswer:
             dry_run=True,
             would_ship=[answers.shipped_pull(row, deployment) for row in previewed.pulls],
         )
-    return _registered(call, await call.api.write(call.api.works.register, registration))
+    registered = await call.api.write(call.api.works.register, registration)
+    return CreateAnswer(**_told(call, registered))
 
 
-def _registered(call: Call, registered: Registered) -> CreateAnswer:
-    deployment = registered.deployment
-    return CreateAnswer(
-        id=deployment.id,
-        reference_id=deployment.reference_id,
-        url=call.page_of(deployment.id),
-        attribution=answers.attribution(registered),
-    )
+def _registered(call: Call, registered: Registered) -> RegisteredAnswer:
+    return RegisteredAnswer(**_told(call, registered))
+
+
+def _told(call: Call, registered: Registered) -> dict[str, Any]:
+    """What is answered of a deployment that is registered or changed."""
+    return {
+        "id": registered.deployment.id,
+        "reference_id": registered.deployment.reference_id,
+        "url": call.page_of(registered.deployment.id),
+        "attribution": answers.attribution(registered),
+    }
 
 
 class PatchArguments(Arguments, kw_only=True, frozen=True):
-    """What to change of a deployment; what is absent stays as it is."""
+    """What to change of a deployment; what is absent stays as it is, what is null is taken away.
+
+    Only what a deployment can be without is taken away; another null counts as absent.
+    """
+
+    clearable: ClassVar = frozenset(
+        {"commit_sha", "source_url", "source_name", "metadata", "integration_branch"}
+    )
 
     reference_id: Annotated[str, REFERENCE_ID]
-    deployed_at: Annotated[datetime | None, DEPLOYED_AT] = None
-    service: Annotated[ServiceName | None, forms.SERVICE] = None
-    repository: Annotated[str | None, forms.REPOSITORY] = None
-    commit_sha: Annotated[str | None, forms.COMMIT_SHA] = None
-    merge_commit_shas: Annotated[tuple[str, ...] | None, forms.MERGE_COMMIT_SHAS] = None
-    source_url: Annotated[str | None, SOURCE_URL] = None
-    source_name: Annotated[str | None, SOURCE_NAME] = None
-    metadata: Annotated[str | None, forms.METADATA] = None
-    integration_branch: Annotated[str | None, INTEGRATION_BRANCH] = None
-    environment: Annotated[str | None, ENVIRONMENT] = None
-    success: Annotated[bool | None, SUCCESS] = None
+    deployed_at: Annotated[datetime | UnsetType, DEPLOYED_AT] = UNSET
+    service: Annotated[ServiceName | UnsetType, forms.SERVICE] = UNSET
+    repository: Annotated[str | UnsetType, forms.REPOSITORY] = UNSET
+    commit_sha: Annotated[str | UnsetType | None, forms.COMMIT_SHA] = UNSET
+    merge_commit_shas: Annotated[tuple[str, ...] | UnsetType, forms.MERGE_COMMIT_SHAS] = UNSET
+    source_url: Annotated[str | UnsetType | None, SOURCE_URL] = UNSET
+    source_name: Annotated[str | UnsetType | None, SOURCE_NAME] = UNSET
+    metadata: Annotated[str | UnsetType | None, forms.METADATA] = UNSET
+    integration_branch: Annotated[str | UnsetType | None, INTEGRATION_BRANCH] = UNSET
+    environment: Annotated[str | UnsetType, ENVIRONMENT] = UNSET
+    success: Annotated[bool | UnsetType, SUCCESS] = UNSET
 
     def check(self) -> None:
         if self.commit_sha and self.merge_commit_shas:
@@ -144,20 +162,20 @@ class PatchArguments(Arguments, kw_only=True, frozen=True):
         values: dict[str, Any] = {
             name: value
             for name, value in msgspec.structs.asdict(self).items()
-            if value is not None and name != "reference_id"
+            if value is not UNSET and name != "reference_id"
         }
-        if self.service is not None:
+        if self.service:
             values["service"], values["service_name"] = self.service
         return Patch(reference_id=self.reference_id, values=values, account_id=account_id)
 
 
-async def update(call: Call, arguments: PatchArguments) -> CreateAnswer:
+async def update(call: Call, arguments: PatchArguments) -> RegisteredAnswer:
     """Change a deployment; commit_sha clears merge_commit_shas and the other way round."""
     patch = arguments.patch(call.caller.account.id)
     return _registered(call, await call.api.write(call.api.works.update, patch))
 
 
-async def upsert(call: Call, arguments: PatchArguments) -> CreateAnswer:
+async def upsert(call: Call, arguments: PatchArguments) -> RegisteredAnswer:
     """Change the deployment with this reference_id, or register it if there is none."""
     patch = arguments.patch(call.caller.account.id)
     return _registered(call, await call.api.write(call.api.works.upsert, patch))
@@ -190,7 +208,7 @@ class WhichArguments(Arguments, kw_only=True, frozen=True):
     id: Annotated[int | None, forms.WHOLE_NUMBER.described("The id it was given here.")] = None
 
 
-async def retry(call: Call, arguments: WhichArguments) -> CreateAnswer:
+async def retry(call: Call, arguments: WhichArguments) -> RegisteredAnswer:
     """Attribute a deployment again now and, if it still waits, start its time of retries anew."""
     row = await call.api.read(
         lambda tx: report.deployment(tx, arguments.id, arguments.reference_id)

@@ -13,7 +13,7 @@ INSTANT = Form(
     coercions.instant,
     {
         "anyOf": [{"type": "number"}, {"type": "string"}],
-        "examples": [1680723287, 1680723287000, "2023-04-05T19:34:47Z"],
+        "examples": [1772618400, 1772618400000, "2026-03-04T10:00:00Z"],
     },
     "Unix seconds, Unix milliseconds (from 1e11), or ISO-8601; without a zone it is UTC.",
 )
@@ -31,13 +31,13 @@ WHOLE_NUMBER = Form(
 )
 REPOSITORY = Form(
     coercions.short_text,
-    {"type": "string", "examples": ["orgname/payments"]},
+    {"type": "string", "examples": ["acme/shop"]},
     "The repository's name with its organization (project on Azure DevOps, workspace on "
     "Bitbucket); compared without regard to case.",
 )
 SERVICE = Form(
     coercions.service,
-    {"anyOf": [{"type": "string"}, NAMED], "examples": ["payments-service"]},
+    {"anyOf": [{"type": "string"}, NAMED], "examples": ["checkout"]},
     "A service's name, or its identifier and name.",
 )
 SERVICES = Form(
@@ -47,7 +47,7 @@ SERVICES = Form(
             {"type": "array", "items": {"anyOf": [{"type": "string"}, NAMED]}},
             {"type": "string"},
         ],
-        "examples": [["service a", "service b"]],
+        "examples": [["checkout", "catalog"]],
     },
     "The services; one text is split on blanks, commas and bars.",
 )
@@ -65,14 +65,14 @@ MERGE_COMMIT_SHAS = Form(
             {"type": "array", "items": COMMIT_SHA.schema, "minItems": 1},
             {"type": "string"},
         ],
-        "examples": [["a0e61dfff93b", "07788cacf2c"]],
+        "examples": [["5d41a7c09b3e", "126a74d05c9"]],
     },
     "The merge commits of the pull requests that were deployed; not together with commit_sha.",
 )
-URL = Form(coercions.url, {"type": "string", "examples": ["https://ci.example/build/1791"]})
+URL = Form(coercions.url, {"type": "string", "examples": ["https://ci.example/build/57"]})
 METADATA = Form(
     coercions.metadata,
-    {"type": "object", "examples": [{"version": "v1.11.23"}]},
+    {"type": "object", "examples": [{"version": "2.4.0"}]},
     "Anything you want to keep with it; keys of letters, digits, dashes and underscores, at most "
     "64 KiB of JSON.",
 )

@@ -10,12 +10,13 @@ from shipmark.api import coercions, forms
 from shipmark.api.answers import Answer
 from shipmark.api.arguments import NDJSON, json_object, merged
 from shipmark.api.calls import Call
-from shipmark.api.decoding import Arguments, Form, decode, schema_of
+from shipmark.api.decoding import Arguments, Form, decode, schema_of, unknown
 from shipmark.application.record_pulls import Change, PullFacts
 from shipmark.domain.errors import InvalidArgument, RequiredParamsMissing, ShipmarkError
 
 INSTANT = Form(coercions.past_instant, forms.INSTANT.schema)
 FAILED = "failed"
+MOST_IGNORED = 20
 
 
 class PullItem(Arguments, kw_only=True, frozen=True):
@@ -98,7 +99,7 @@ class NoArguments(Arguments, kw_only=True, frozen=True):
 
 async def import_pulls(call: Call, _arguments: NoArguments) -> ImportAnswer:
     """Record pull requests by repository and number. An item that is wrong fails alone."""
-    items = await asyncio.to_thread(_items, call)
+    items, ignored = await asyncio.to_thread(_items, call)
     right = [item for item in items if isinstance(item, PullFacts)]
     done = await call.api.write(call.api.works.record_pulls, right) if right else []
     recorded = iter(done)
@@ -115,22 +116,37 @@ async def import_pulls(call: Call, _arguments: NoArguments) -> ImportAnswer:
         unchanged=counts[Change.UNCHANGED],
         failed=counts[FAILED],
         results=results,
+        warnings=[f"Unknown key ignored: {name}" for name in ignored] or msgspec.UNSET,
     )
 
 
-def _items(call: Call) -> list[PullFacts | ShipmarkError]:
+def _items(call: Call) -> tuple[list[PullFacts | ShipmarkError], list[str]]:
+    """Each item that was sent, and the keys among them that mean nothing here."""
+    sent = _sent(call)
+    keys = {key for one in sent if isinstance(one, dict) for key in unknown(PullItem, one)}
+    return [_item(one) for one in sent], sorted(keys)[:MOST_IGNORED]
+
+
+def _sent(call: Call) -> list[Any]:
     if call.content_type.partition(";")[0].strip().lower() == NDJSON:
         lines = [line for line in call.body.splitlines() if line.strip()]
         if not lines:
             raise RequiredParamsMissing("Send one pull request a line.", argument="pulls")
-        return [_item(line) for line in lines]
-    sent = decode(ImportArguments, merged(b"", call.body, call.content_type))
-    return [_item(one) for one in sent.pulls]
+        return [_line(line) for line in lines]
+    return decode(ImportArguments, merged(b"", call.body, call.content_type)).pulls
+
+
+def _line(line: bytes) -> Any:
+    """What a line of NDJSON says, or what is wrong with it."""
+    try:
+        return json_object(line)
+    except ShipmarkError as error:
+        return error
 
 
 def _item(sent: Any) -> PullFacts | ShipmarkError:
     try:
-        return pull_facts(json_object(sent) if isinstance(sent, bytes) else sent)
+        return sent if isinstance(sent, ShipmarkError) else pull_facts(sent)
     except ShipmarkError as error:
         return error
 
@@ -149,7 +165,7 @@ def read_items(text: bytes) -> list[PullFacts | ShipmarkError]:
     try:
         whole = msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return [_item(line) for line in text.splitlines() if line.strip()]
+        return [_item(_line(line)) for line in text.splitlines() if line.strip()]
     if isinstance(whole, dict) and "pulls" in whole:
         whole = whole["pulls"]
     return [_item(one) for one in (whole if isinstance(whole, list) else [whole])]

@@ -28,7 +28,7 @@ REQUIRED_TO_CREATE = ("deployed_at", "service")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """Some of the values of a registration; what is absent stays as it is."""
+    """Some of the values of a registration; what is absent stays as it is, None takes it away."""
 
     reference_id: str
     values: Mapping[str, Any]
@@ -60,7 +60,7 @@ def upsert(tx: Transaction, patch: Patch, *, policy: Policy) -> Registered:
     if tx.deployments.by_reference_ids({patch.reference_id}):
         return update(tx, patch, policy=policy)
     missing = [name for name in REQUIRED_TO_CREATE if name not in patch.values]
-    if not {"repository", "commit_sha", "merge_commit_shas"} & patch.values.keys():
+    if not any(map(patch.values.get, ("repository", "commit_sha", "merge_commit_shas"))):
         missing.append("repository")
     if missing:
         raise RequiredParamsMissing(
@@ -93,7 +93,7 @@ def _patched(
         changes["repository_id"] = located.id
     if "merge_commit_shas" in values:
         changes |= {"commit_sha": None, "integration_branch": None}
-    elif "commit_sha" in values:
+    elif values.get("commit_sha"):
         changes["merge_commit_shas"] = ()
     return replace(before, **changes)
 

@@ -22,7 +22,7 @@ REASONS = {
     Reason.NO_PULL_REQUESTS_YET: "no pull request in its window is imported and free to ship yet",
     Reason.REDEPLOY: "what it deploys was deployed before",
     Reason.ROLLBACK: "it deploys less than was deployed before",
-    Reason.FAILED: "the deployment failed, so it ships nothing and uses nothing up",
+    Reason.FAILED: "the deployment failed; what it carried is left for the next",
 }
 
 

@@ -128,9 +128,10 @@ class Reports(Protocol):
 
     def pulls(self, filter_: PullFilter, page: Page) -> list[PullRow]: ...
 
-    def pull(
+    def pulls_named(
         self, *, repository_id: int | None, number: int | None, source_id: str | None
-    ) -> PullRow | None: ...
+    ) -> list[PullRow]:
+        """By repository and number, or by the forge's id, which two forges may have given."""
 
     def pulls_by_id(self, ids: Collection[int]) -> list[PullRow]: ...
 

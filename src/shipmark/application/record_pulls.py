@@ -28,12 +28,20 @@ class PullFacts:
     """What one import says of a pull request.
 
     ``values`` are facts by the field of `PullRequest` they belong to; what is absent stays as it
-    is stored. ``base_ref`` is always among them.
+    is stored. ``base_ref`` is always among them. Where ``only_unknown``, they only fill in what is
+    not known yet: a history read from git takes nothing back that a forge has told.
     """
 
     repository: str
     number: int
     values: Mapping[str, Any] = field(default_factory=dict)
+    only_unknown: bool = False
+
+    def news(self, known: PullRequest) -> dict[str, Any]:
+        """The facts to be stored over those of a pull request that is known."""
+        if not self.only_unknown:
+            return dict(self.values)
+        return {name: value for name, value in self.values.items() if not getattr(known, name)}
 
 
 Result = Change | ShipmarkError
@@ -79,7 +87,7 @@ def _apply(
             id=0, repository_id=repository_id, number=item.number, **item.values
         )
         return Change.CREATED
-    updated = replace(known, **item.values)
+    updated = replace(known, **item.news(known))
     if updated == known:
         return Change.UNCHANGED
     after[key] = updated

@@ -15,7 +15,7 @@ from shipmark.application.queries import (
     PullRow,
     ReadTransaction,
 )
-from shipmark.domain.errors import DeploymentNotFound, PullNotFound, ShipmarkError
+from shipmark.domain.errors import DeploymentNotFound, InvalidArgument, PullNotFound, ShipmarkError
 from shipmark.domain.model import Repository, Service, Status
 
 NOT_REGISTERING = Policy()
@@ -115,14 +115,20 @@ def pull(
 ) -> PullRow:
     """A pull request by repository and number, or by the forge's id.
 
-    Raises RepositoryNotFound and PullNotFound.
+    Raises RepositoryNotFound, PullNotFound, and InvalidArgument for an id that several have.
     """
     repository_id = _repository_id(tx, repository) if repository is not None else None
-    row = tx.reports.pull(repository_id=repository_id, number=number, source_id=source_id)
-    if row is None:
+    rows = tx.reports.pulls_named(repository_id=repository_id, number=number, source_id=source_id)
+    if len(rows) > 1:
+        named = ", ".join(f"#{row.pull.number} of {row.repository}" for row in rows)
+        raise InvalidArgument(
+            f"source_id '{source_id}' is the id of {named}; give repository and number instead.",
+            argument="source_id",
+        )
+    if not rows:
         which = f"#{number} of {repository}" if repository is not None else f"with id {source_id}"
         raise PullNotFound(f"There is no imported pull request {which}.")
-    return row
+    return rows[0]
 
 
 def pull_with_deployments(

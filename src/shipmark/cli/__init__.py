@@ -6,7 +6,7 @@ import sys
 import typer
 
 from shipmark.cli import accounts, demo, imports, serving, tokens
-from shipmark.domain.errors import ShipmarkError
+from shipmark.domain.errors import ShipmarkError, Unavailable
 from shipmark.settings import SettingsError
 
 app = typer.Typer(
@@ -32,6 +32,11 @@ def main() -> None:
     """Run a command. What it refuses is said in a line, without a traceback."""
     try:
         app()
+    except Unavailable as error:
+        cause = error.__cause__ or error
+        why = getattr(cause, "orig", cause)
+        typer.secho(f"shipmark: The database cannot be used: {why}", fg="red", err=True)
+        sys.exit(1)
     except (SettingsError, ShipmarkError) as error:
         typer.secho(f"shipmark: {error}", fg="red", err=True)
         sys.exit(1)

@@ -13,7 +13,9 @@ from rich.progress import track
 
 from shipmark.api.pull_import import read_items
 from shipmark.application.drafts import Registration
+from shipmark.application.locate import locate_repositories
 from shipmark.application.policy import Policy
+from shipmark.application.queries import ReadTransaction
 from shipmark.application.record_pulls import PullFacts, record_pulls
 from shipmark.application.register import register
 from shipmark.application.repositories import record_branch_commits, upsert_repository
@@ -59,7 +61,13 @@ def add(
 @app.command()
 def pulls(
     file: Annotated[
-        Path, typer.Argument(help="JSON ({'pulls': [...]} or an array) or NDJSON, as pulls.import.")
+        Path,
+        typer.Argument(
+            help="JSON ({'pulls': [...]} or an array) or NDJSON, as pulls.import.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+        ),
     ],
 ) -> None:
     """Import pull requests from a file, as pulls.import takes them."""
@@ -99,7 +107,15 @@ def git(
     path: Annotated[Path, typer.Argument(help="A local clone.")],
     repository: Annotated[str, typer.Option(metavar="ORG/NAME", help="Which repository it is.")],
     default_branch: Annotated[
-        str | None, typer.Option(help="Default: what the clone says.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Default: what is known of the repository, else what the clone says.",
+            show_default=False,
+        ),
+    ] = None,
+    branch: Annotated[
+        str | None,
+        typer.Option(help="The branch to read, if not the default branch.", show_default=False),
     ] = None,
     since: Annotated[
         datetime | None, typer.Option(help="Only what came to the branch from this day (UTC) on.")
@@ -121,25 +137,36 @@ def git(
     clone = Clone(path)
     if clone.is_shallow:
         progress.print("The clone is shallow: what was merged before its first commit is missing.")
-    branch = clone.branch(default_branch)
     with database() as (opened, policy):
-        known = transact(
-            opened,
-            lambda tx: upsert_repository(
-                tx, repository, {"default_branch": branch.name}, policy=policy
-            ),
-        )
-        history = clone.history(branch, since.replace(tzinfo=UTC) if since else None)
-        entries = track(history, f"Reading {branch.name}", clone.count(branch), console=progress)
+        known = transact(opened, partial(_repository, repository, default_branch, clone, policy))
+        read = clone.branch(branch or known.default_branch)
+        history = clone.history(read, since.replace(tzinfo=UTC) if since else None)
+        entries = track(history, f"Reading {read.name}", clone.count(read), console=progress)
         found = sum(
-            _record_history(opened, policy, known, branch.name, chunk) for chunk in _chunks(entries)
+            _record_history(opened, policy, known, read.name, chunk) for chunk in _chunks(entries)
         )
-        typer.echo(f"{found} pull requests merged into {branch.name}.")
+        typer.echo(f"{found} pull requests merged into {read.name}.")
         if deployments_from_tags and service:
             tags = clone.tags(deployments_from_tags)
-            for chunk in _chunks(track(tags, "Registering tags", console=progress)):
+            registered = sum(
                 _register_tags(opened, policy, known, service, chunk)
-            typer.echo(f"{len(tags)} tags registered as deployments of {service}.")
+                for chunk in _chunks(track(tags, "Registering tags", console=progress))
+            )
+            typer.echo(f"{registered} of {len(tags)} tags are deployments of {service}.")
+            if registered < len(tags):
+                raise typer.Exit(1)
+
+
+def _repository(
+    name: str, default_branch: str | None, clone: Clone, policy: Policy, tx: ReadTransaction
+) -> Repository:
+    """The repository, made known if it is not. Its default branch is changed only when told."""
+    located = locate_repositories(tx, {name}, Policy())[name]
+    if isinstance(located, ShipmarkError) or not located.default_branch:
+        default_branch = default_branch or clone.default_branch()
+    elif default_branch is None:
+        return located
+    return upsert_repository(tx, name, {"default_branch": default_branch}, policy=policy)
 
 
 def _record_history(
@@ -166,8 +193,11 @@ def _record_history(
 
 def _register_tags(
     opened: Database, policy: Policy, repository: Repository, service: str, tags: list[Tag]
-) -> None:
-    """Register tags; a reference_id made of the tag's name makes that safe to repeat."""
+) -> int:
+    """Register tags; a reference_id made of the tag's name makes that safe to repeat.
+
+    Answers how many are registered; one that has moved to another commit since is refused.
+    """
     registrations = [
         Registration(
             deployed_at=tag.at,
@@ -179,10 +209,8 @@ def _register_tags(
         )
         for tag in tags
     ]
-    for tag, result in zip(
-        tags,
-        transact(opened, partial(register, registrations=registrations, policy=policy)),
-        strict=True,
-    ):
+    results = transact(opened, partial(register, registrations=registrations, policy=policy))
+    for tag, result in zip(tags, results, strict=True):
         if isinstance(result, ShipmarkError):
             progress.print(f"Tag {tag.name}: {result.message}", markup=False)
+    return sum(not isinstance(result, ShipmarkError) for result in results)

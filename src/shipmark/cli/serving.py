@@ -6,14 +6,11 @@ from typing import Annotated
 
 import typer
 import uvicorn
-from rich.console import Console
-from rich.table import Table
 
-from shipmark import logs, settings
+from shipmark import app, logs, settings
 from shipmark.app import open_database, policy_of, prepare_schema
 from shipmark.application.worker import Worker
 from shipmark.cli.session import current_settings
-from shipmark.storage import migrations
 
 GRACE_SECONDS = 30
 """How long a stopping server waits for the requests it has begun to answer."""
@@ -81,7 +78,7 @@ def migrate() -> None:
     """Bring the database's schema to what this release needs. Repeating it changes nothing."""
     database = open_database(current_settings())
     try:
-        version = migrations.migrate(database.engine)
+        version = app.migrate(database)
     finally:
         database.close()
     typer.echo(f"The schema is at version {version}.")
@@ -93,7 +90,5 @@ def show_settings() -> None:
     Each is an environment variable; with [bold]_FILE[/bold] behind its name it is read from a
     file.
     """
-    table = Table("Variable", "Value", "What it is for", box=None, pad_edge=False)
     for variable, value, about in settings.shown(current_settings()):
-        table.add_row(variable, value, about)
-    Console().print(table)
+        typer.echo(f"# {about}\n{variable}={value}")

@@ -55,7 +55,7 @@ class MergedPull:
         known = {field.name: getattr(self, field.name) for field in fields(self)}
         number = known.pop("number")
         values = {name: value for name, value in known.items() if value}
-        return PullFacts(repository=repository, number=number, values=values)
+        return PullFacts(repository=repository, number=number, values=values, only_unknown=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,20 +52,20 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[StorageTransaction]:
         """A transaction that is committed at the end of the block."""
-        with self._translated(), self._connection("IMMEDIATE") as connection:
+        with self.translated(), self._connection("IMMEDIATE") as connection:
             yield StorageTransaction(connection, now=self.clock())
             connection.commit()
 
     @contextmanager
     def trial(self) -> Iterator[StorageTransaction]:
         """A transaction in which anything may be written and nothing is kept."""
-        with self._translated(), self._connection("IMMEDIATE") as connection:
+        with self.translated(), self._connection("IMMEDIATE") as connection:
             yield StorageTransaction(connection, now=self.clock())
 
     @contextmanager
     def read(self) -> Iterator[StorageTransaction]:
         """A transaction that sees one state of the database and keeps nothing."""
-        with self._translated(), self._connection("DEFERRED") as connection:
+        with self.translated(), self._connection("DEFERRED") as connection:
             yield StorageTransaction(connection, now=self.clock())
 
     def close(self) -> None:
@@ -77,7 +77,8 @@ class Database:
             yield connection
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
+        """Errors of the driver in this block become our own; what was done is not undone."""
         try:
             yield
         except IntegrityError as error:
@@ -103,8 +104,9 @@ def is_unreachable(error: DBAPIError) -> bool:
     """Whether the database is away: gone, refusing, starting up, full, or read-only."""
     if error.connection_invalidated:
         return True
-    if isinstance(error.orig, sqlite3.OperationalError):
-        return any(sign in str(error.orig) for sign in ("unable to open", "disk", "readonly"))
+    if isinstance(error.orig, sqlite3.DatabaseError):
+        signs = ("unable to open", "disk", "readonly", "not a database")
+        return any(sign in str(error.orig) for sign in signs)
     state = getattr(error.orig, "sqlstate", None)
     # Classes 08 connection, 53 resources, 57 operator; a connection never made has no state.
     return type(error).__name__ == "OperationalError" and (

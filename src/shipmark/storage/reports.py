@@ -206,16 +206,15 @@ class Reports:
         query = query.order_by(*(column.desc() for column in LAST_MERGED_FIRST)).limit(page.limit)
         return self.pulls_by_id(list(self._connection.scalars(query)))
 
-    def pull(
+    def pulls_named(
         self, *, repository_id: int | None, number: int | None, source_id: str | None
-    ) -> PullRow | None:
-        query = select(pulls.c.id).limit(1)
+    ) -> list[PullRow]:
+        query = select(pulls.c.id)
         if repository_id is not None:
             query = query.where(pulls.c.repository_id == repository_id, pulls.c.number == number)
         else:
             query = query.where(pulls.c.source_id == source_id)
-        found = self.pulls_by_id(list(self._connection.scalars(query)))
-        return found[0] if found else None
+        return self.pulls_by_id(list(self._connection.scalars(query)))
 
     def pulls_by_id(self, ids: Collection[int]) -> list[PullRow]:
         """The pull requests of these ids, in the order of the ids."""

@@ -8,7 +8,14 @@ down_revision = "0001"
 
 def upgrade() -> None:
     is_sqlite = op.get_bind().dialect.name == "sqlite"
-    for view in (PULL_REQUEST_DEPLOYMENTS, DEPLOYMENT_REPORT, PULL_REQUEST_REPORT):
+    for view in (
+        PULL_REQUEST_DEPLOYMENTS,
+        DEPLOYMENT_REPORT,
+        PULL_REQUEST_REPORT,
+        PULL_REQUEST_SERVICES,
+        REPOSITORY_REPORT,
+        SERVICE_REPORT,
+    ):
         op.execute(_with_timestamps(view, is_sqlite=is_sqlite))
 
 
@@ -99,7 +106,22 @@ SELECT
     d.metadata,
     d.method,
     d.attribution_status,
-    d.attribution_reason,
+    CASE
+        WHEN d.attribution_status <> 'none' OR d.attribution_reason IS NOT NULL
+            THEN d.attribution_reason
+        WHEN (
+            SELECT (further.deployed_at, further.reference_id) < (w.deployed_at, w.reference_id)
+            FROM windows w
+            JOIN windows further ON further.lane_id = w.lane_id
+                AND further.raises
+                AND (further.reached_at, further.reached_number)
+                    > (w.reached_at, w.reached_number)
+            WHERE w.deployment_id = d.id
+            ORDER BY further.reached_at, further.reached_number
+            LIMIT 1
+        ) THEN 'rollback'
+        ELSE 'redeploy'
+    END AS attribution_reason,
     {instant:d.attributed_at} AS attributed_at,
     {instant:d.created_at} AS created_at
 FROM deployments d
@@ -124,4 +146,26 @@ SELECT
     {instant:p.merged_at} AS merged_at
 FROM pulls p
 JOIN repositories r ON r.id = p.repository_id
+"""
+
+# One row for each pull request and each service assigned to it.
+PULL_REQUEST_SERVICES = """
+CREATE VIEW pull_request_services AS
+SELECT a.pull_id, s.identifier AS service
+FROM pull_services a
+JOIN services s ON s.id = a.service_id
+"""
+
+# One row for each repository.
+REPOSITORY_REPORT = """
+CREATE VIEW repository_report AS
+SELECT r.id AS repository_id, r.name AS repository, r.default_branch, r.source
+FROM repositories r
+"""
+
+# One row for each service.
+SERVICE_REPORT = """
+CREATE VIEW service_report AS
+SELECT s.id AS service_id, s.identifier AS service, s.name
+FROM services s
 """
