@@ -1,0 +1,13 @@
+"""Follow the cursors of a list."""
+
+from typing import Any
+
+from tests.server import LiveServer
+
+
+def all_pages(server: LiveServer, method: str, **arguments: Any) -> list[dict[str, Any]]:
+    """Every page of a list, from the first to the one without a next."""
+    pages = [server.call(method, **arguments)]
+    while pages[-1]["next_cursor"] is not None:
+        pages.append(server.call(method, **arguments, cursor=pages[-1]["next_cursor"]))
+    return pages
