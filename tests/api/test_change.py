@@ -226,3 +226,40 @@ def test_retry_refuses_what_it_cannot_find(
     shop: Shop, which: dict[str, Any], status: int, error: str, argument: str
 ) -> None:
     assert shop.server.refusal("deployments.retry", **which).what == (status, error, argument)
+
+
+# Taking values away
+
+
+def test_null_takes_away_what_a_deployment_can_be_without(shop: Shop, x: str) -> None:
+    shop.deploy(
+        2,
+        reference_id=x,
+        source_url="https://ci.example/1",
+        source_name="argoCD",
+        metadata={"version": "1"},
+    )
+    taken = {"source_url": None, "source_name": None, "metadata": None}
+    shop.server.call("deployments.update", reference_id=x, **taken)
+    after = shop.info(x)
+    assert (after["source_url"], after["source_name"], after["metadata"]) == (None, None, {})
+
+
+def test_null_takes_a_commit_away_so_that_the_time_of_the_deployment_counts(
+    shop: Shop, x: str
+) -> None:
+    shop.merge(1)
+    shop.merge(2)
+    shop.deploy(3, reference_id=x, commit_sha=shop.sha(1))
+    answer = shop.server.call("deployments.update", reference_id=x, commit_sha=None)
+    assert (answer["attribution"]["method"], answer["attribution"]["pull_requests"]) == (
+        "deployed_at",
+        2,
+    )
+
+
+def test_null_does_not_take_away_what_every_deployment_has(shop: Shop, x: str) -> None:
+    shop.deploy(2, reference_id=x)
+    before = shop.info(x)
+    shop.server.call("deployments.update", reference_id=x, service=None, deployed_at=None)
+    assert shop.info(x) == before

@@ -223,3 +223,10 @@ def test_thousands_are_imported_at_once(shop: Shop) -> None:
     ]
     assert shop.import_pulls(*items)["created"] == 3000
     assert shop.import_pulls(*items)["unchanged"] == 3000
+
+
+def test_keys_that_mean_nothing_are_named_once(shop: Shop) -> None:
+    items = [shop.item(number, merge_comit_sha="abc1234") for number in (1, 2)]
+    assert shop.server.call("pulls.import", pulls=items)["warnings"] == [
+        "Unknown key ignored: merge_comit_sha"
+    ]

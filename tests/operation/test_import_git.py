@@ -9,9 +9,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.builders import a_pull_request
 from tests.connectors.clones import Builder, a_repository
 
+from shipmark.application.policy import Policy
 from shipmark.application.queries import DeploymentFilter, Page
+from shipmark.application.record_pulls import record_pulls
+from shipmark.application.repositories import upsert_repository
 from shipmark.domain.model import Status
 from shipmark.storage.database import Database
 
@@ -133,7 +137,7 @@ def test_each_tag_ships_what_git_finds_since_the_tag_before(
         for older, newer in zip([None, *tags], tags, strict=False)
     }
     assert len(tags) > 5
-    assert f"{team.number} pull requests merged into main." in printed
+    assert f"Pull requests merged into main: {team.number}." in printed
     assert shipped(database) == expected
 
 
@@ -156,3 +160,33 @@ def test_a_tag_on_a_branch_of_its_own_waits_and_the_merge_ships_its_pull_request
     hotfix = team.clone.git("tag", "--list", "hotfix-*")
     # The commit is one of the pull request that later brought it to main: rule 2 of matching.
     assert f"git-tag:{REPOSITORY}:rocket:{hotfix}" in attributed
+
+
+def test_it_takes_nothing_back_that_a_forge_has_told(
+    team: Team, database: Database, database_url: str
+) -> None:
+    told = a_pull_request(1, repository=REPOSITORY, title="As the forge has it", author="ada")
+    with database.write() as tx:
+        upsert_repository(tx, REPOSITORY, {"default_branch": "main"}, policy=Policy())
+        record_pulls(tx, [told], policy=Policy())
+    import_git(team, database_url)
+    with database.read() as tx:
+        repository = tx.repositories.named({REPOSITORY})[REPOSITORY][0]
+        pull = tx.pulls.by_number({(repository.id, 1)})[repository.id, 1]
+    assert (pull.title, pull.author, pull.merged_at) == (
+        "As the forge has it",
+        "ada",
+        told.values["merged_at"],
+    )
+
+
+def test_another_branch_is_read_without_making_it_the_default(
+    team: Team, database: Database, database_url: str
+) -> None:
+    import_git(team, database_url)
+    team.clone.point("develop", team.clone.commit("Begin anew (#9001)"))
+    printed = import_git(team, database_url, "--branch", "develop")
+    with database.read() as tx:
+        repository = tx.repositories.named({REPOSITORY})[REPOSITORY][0]
+    assert "Pull requests merged into develop: 1." in printed
+    assert repository.default_branch == "main"

@@ -11,7 +11,9 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from shipmark.api.decoding import decode
 from shipmark.api.pull_import import read_items
+from shipmark.api.repositories import UpsertArguments
 from shipmark.application.drafts import Registration
 from shipmark.application.locate import locate_repositories
 from shipmark.application.policy import Policy
@@ -52,9 +54,12 @@ def add(
     source: Annotated[str | None, typer.Option(help="The forge: github, gitlab, ...")] = None,
 ) -> None:
     """Make a repository known, or change its default branch."""
-    facts = {"default_branch": default_branch} | ({"source": source} if source else {})
+    sent = {"name": name, "default_branch": default_branch, "source": source}
+    right = decode(UpsertArguments, sent)
     with database() as (opened, policy):
-        one = transact(opened, lambda tx: upsert_repository(tx, name, facts, policy=policy))
+        one = transact(
+            opened, lambda tx: upsert_repository(tx, right.name, right.facts, policy=policy)
+        )
     typer.echo(f"Repository '{one.name}', default branch '{one.default_branch}'.")
 
 
@@ -145,7 +150,7 @@ def git(
         found = sum(
             _record_history(opened, policy, known, read.name, chunk) for chunk in _chunks(entries)
         )
-        typer.echo(f"{found} pull requests merged into {read.name}.")
+        typer.echo(f"Pull requests merged into {read.name}: {found}.")
         if deployments_from_tags and service:
             tags = clone.tags(deployments_from_tags)
             registered = sum(
