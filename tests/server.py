@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
@@ -109,7 +109,11 @@ class Process:
     def start(self) -> None:
         with self.log_file.open("wb") as log:
             self._process = subprocess.Popen(
-                self.command, env=self.environment, stdout=log, stderr=subprocess.STDOUT
+                self.command,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     @property
@@ -136,8 +140,8 @@ class Process:
         return self._process.wait(PATIENCE)
 
     def stop(self) -> None:
-        """Stop gracefully. It must do so by itself, and must have met no error."""
-        if not self.is_running:
+        """Stop gracefully, unless it was killed. It must do so by itself and without an error."""
+        if self._process is None:
             return
         self.terminate()
         try:
@@ -148,11 +152,12 @@ class Process:
         assert not self.errors, "\n".join(self.errors)
 
     def kill(self) -> None:
-        """End it with SIGKILL: nothing it does can be finished."""
-        if self.is_running:
-            assert self._process is not None
-            self._process.kill()
+        """End it, and all it started, with SIGKILL: nothing it does can be finished."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(PATIENCE)
+            self._process = None
 
     def close(self) -> None:
         """End it however it stands, and let go of all that belongs to it."""
@@ -181,15 +186,22 @@ class LiveServer(Process):
         """Start it and wait until it is ready."""
         super().start()
         deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline and self.is_running:
-            listening = re.search(r"running on (http://[\d.]+:\d+)", self.log)
-            if listening:
-                self.base_url = listening[1]
-                assert self.http.get(f"{self.base_url}/readyz").status_code == 200
-                return
+        while not self._is_ready():
+            if not self.is_running or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"The server did not start:\n{self.log}")
             time.sleep(0.02)
-        self.kill()
-        raise AssertionError(f"The server did not start:\n{self.log}")
+
+    def _is_ready(self) -> bool:
+        listening = re.search(r"running on (http://[\d.]+:\d+)", self.log)
+        if listening is None:
+            return False
+        self.base_url = listening[1]
+        try:
+            return self.http.get(f"{self.base_url}/readyz").status_code == 200
+        except httpx.TransportError:
+            # Several processes share a socket that is bound before any of them listens.
+            return False
 
     def close(self) -> None:
         super().close()

@@ -70,7 +70,9 @@ def migrate(database: Database) -> str:
 def schema_version(database: Database) -> str | None:
     """The version the database is at; None for one that is empty. Raises Unavailable."""
     with database.translated():
-        return migrations.schema_version(database.engine)
+        version = migrations.schema_version(database.engine)
+    database.check_file()
+    return version
 
 
 def build(settings: Settings) -> Starlette:

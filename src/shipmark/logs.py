@@ -18,6 +18,7 @@ def configure(level: str, form: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        _without_colours,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     rendering: list[Any] = (
@@ -39,3 +40,9 @@ def configure(level: str, form: str) -> None:
     logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
     # Every request is logged once, by us, with its id.
     logging.getLogger("uvicorn.access").disabled = True
+
+
+def _without_colours(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+    """The server says some things twice, once with escape codes for a terminal."""
+    event.pop("color_message", None)
+    return event

@@ -18,19 +18,23 @@ NOT_SETTINGS = ("SHIPMARK_TEST_", "SHIPMARK_URL", "SHIPMARK_TOKEN")
 FILE = "_FILE"
 DATABASE_FILE = "shipmark.db"
 
-DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+LONGEST_SPAN = timedelta(days=3650)
+TIME_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 class SettingsError(Exception):
     """A setting is wrong; the message names it and says what would be right."""
 
 
-def duration(text: str) -> timedelta:
+def time_span(text: str) -> timedelta:
     """A time span like 90d, 1h30m or 5s. Raises ValueError."""
-    parts = re.findall(r"(\d{1,9})([smhdw])", text.strip().lower())
+    parts = re.findall(r"([0-9]{1,9})([smhdw])", text.strip().lower())
     if not parts or "".join(number + unit for number, unit in parts) != text.strip().lower():
         raise ValueError("must be a time span like 90d, 1h30m or 5s")
-    return timedelta(seconds=sum(int(number) * DURATION_UNITS[unit] for number, unit in parts))
+    seconds = sum(int(number) * TIME_UNITS[unit] for number, unit in parts)
+    if not 0 < seconds <= LONGEST_SPAN.total_seconds():
+        raise ValueError(f"must be more than 0s and at most {LONGEST_SPAN.days}d")
+    return timedelta(seconds=seconds)
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
@@ -95,15 +99,15 @@ class Settings:
         _yes_or_no, "retry attributions in the server itself", default=True
     )
     retry_for: timedelta = _setting(
-        duration, "how long attribution is retried after registering", default=timedelta(days=3)
+        time_span, "how long attribution is retried after registering", default=timedelta(days=3)
     )
     first_retry_after: timedelta = _setting(
-        duration,
+        time_span,
         "pause before the first retry; it doubles after each",
         default=timedelta(minutes=1),
     )
     longest_retry_pause: timedelta = _setting(
-        duration, "longest pause between retries", default=timedelta(hours=1)
+        time_span, "longest pause between retries", default=timedelta(hours=1)
     )
     unknown_repositories: str = _setting(
         _choice("reject", "register"),
@@ -185,15 +189,15 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, timedelta):
-        return _duration_text(value)
+        return _span_text(value)
     return _masked_url(str(value))
 
 
-def _duration_text(span: timedelta) -> str:
+def _span_text(span: timedelta) -> str:
     seconds = int(span.total_seconds())
     parts = []
     for unit in ("d", "h", "m", "s"):
-        count, seconds = divmod(seconds, DURATION_UNITS[unit])
+        count, seconds = divmod(seconds, TIME_UNITS[unit])
         parts += [f"{count}{unit}"] if count else []
     return "".join(parts) or "0s"
 

@@ -92,6 +92,49 @@ def test_update_changes_any_argument(
     assert {name: after[name] for name in untouched} == {name: before[name] for name in untouched}
 
 
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("source_url", None),
+        ("source_name", None),
+        ("metadata", {}),
+        ("integration_branch", None),
+    ],
+)
+def test_null_takes_an_argument_away(shop: Shop, x: str, name: str, left: object) -> None:
+    shop.deploy(
+        2,
+        reference_id=x,
+        source_url="https://ci.example/1",
+        source_name="argoCD",
+        metadata={"version": "1"},
+        commit_sha=shop.sha(1),
+        integration_branch="develop",
+    )
+    before = shop.info(x)
+    shop.server.call("deployments.update", reference_id=x, **{name: None})
+    after = shop.info(x)
+    assert after[name] == left
+    others = before.keys() - {name, "updated_at", "attribution"}
+    assert {one: after[one] for one in others} == {one: before[one] for one in others}
+
+
+def test_a_commit_that_is_taken_away_leaves_the_time(shop: Shop, x: str) -> None:
+    shop.merge_all([1, 2])
+    deployed = shop.deploy(3, reference_id=x, commit_sha=shop.sha(1))
+    answer = shop.server.call("deployments.update", reference_id=x, commit_sha=None)
+    assert answer["attribution"]["method"] == "deployed_at"
+    assert shop.shipped(deployed) == [1, 2]
+
+
+def test_null_counts_as_absent_for_what_a_deployment_cannot_be_without(shop: Shop, x: str) -> None:
+    shop.deploy(2, reference_id=x)
+    before = shop.info(x)
+    nothing = dict.fromkeys(("deployed_at", "service", "repository", "environment", "success"))
+    shop.server.call("deployments.update", reference_id=x, **nothing)
+    assert shop.info(x) == before
+
+
 def test_a_commit_clears_the_list_and_a_list_clears_the_commit(shop: Shop, x: str) -> None:
     shop.merge_all([1, 2, 3])
     shop.merge(4, base_ref="develop")

@@ -1,6 +1,8 @@
 """What clients of this API send and expect today, whoever wrote them."""
 
 import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlencode
 
@@ -153,12 +155,38 @@ def test_9_what_is_repeated_is_stored_once(shop: Shop) -> None:
 
 def test_9_a_client_that_hangs_up_before_the_answer_may_repeat(shop: Shop) -> None:
     arguments = shop.deployment(1, reference_id=shop.reference("x"))
-    impatient = httpx.Timeout(10, read=0.000001)
-    with pytest.raises(httpx.ReadTimeout):
-        shop.server.send("deployments.create", json=arguments, timeout=impatient)
+    body = json.dumps(arguments).encode()
+    head = (
+        "POST /api/deployments.create HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Bearer {shop.server.default_token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    address = httpx.URL(shop.server.base_url)
+    with socket.create_connection((address.host, address.port)) as connection:
+        connection.sendall(head.encode() + body)
     shop.server.call("deployments.create", **arguments)
     listed = shop.server.call("deployments.list", repository=shop.repository)
     assert len(listed["deployments"]) == 1
+
+
+def test_9_what_is_sent_at_the_same_moment_is_stored_once(shop: Shop) -> None:
+    same = shop.deployment(1, reference_id=shop.reference("x"))
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(
+            threads.map(lambda _: shop.server.call("deployments.create", **same), range(24))
+        )
+    assert answers == [answers[0]] * 24
+    listed = shop.server.call("deployments.list", repository=shop.repository)
+    assert len(listed["deployments"]) == 1
+
+
+def test_9_of_different_values_at_the_same_moment_one_is_stored(shop: Shop) -> None:
+    def create(number: int) -> int:
+        arguments = shop.deployment(number % 3, reference_id=shop.reference("x"))
+        return shop.server.send("deployments.create", json=arguments).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = sorted(threads.map(create, range(24)))
+    assert statuses == [200] * 8 + [409] * 16
 
 
 def test_10_a_commit_of_a_pull_request_stands_for_it(shop: Shop) -> None:

@@ -109,6 +109,20 @@ def test_an_absent_key_leaves_what_is_stored_and_null_takes_it_away(shop: Shop) 
     assert [after[name] for name in ("labels", "files", "commit_shas")] == [[]] * 3
 
 
+def test_what_means_nothing_is_ignored_and_named(shop: Shop) -> None:
+    response = shop.server.send(
+        "pulls.import?x=/v1/pulls",
+        json={"pulls": [shop.item(1, state="closed"), shop.item(2, state="open")], "page": 1},
+    )
+    answer = succeeded(response)
+    assert answer["created"] == 2
+    assert answer["warnings"] == [
+        "Unknown argument ignored: page",
+        "Unknown key ignored: state",
+        "Unknown argument ignored: x",
+    ]
+
+
 def test_a_pull_request_that_is_no_longer_merged_is_no_longer_shipped(shop: Shop) -> None:
     shop.merge_all([1, 2])
     deployed = shop.deploy(3)

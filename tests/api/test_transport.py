@@ -284,6 +284,12 @@ def test_the_docs_are_a_page_that_names_every_method(server: LiveServer) -> None
         assert f'id="{method}"' in response.text
 
 
+def test_links_have_the_address_that_a_proxy_on_the_same_machine_says(shop: Shop) -> None:
+    headers = {"X-Forwarded-Proto": "https", "Host": "deployments.example"}
+    response = shop.server.send("deployments.create", json=shop.deployment(1), headers=headers)
+    assert succeeded(response)["url"].startswith("https://deployments.example/deployments/")
+
+
 @pytest.mark.parametrize("host", ["[", "a b", "x" * 300, "::1", "evil.example:99999999", "ü"])
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/api/services.list", "/nowhere"])
 def test_a_nonsensical_host_breaks_nothing(server: LiveServer, host: str, path: str) -> None:

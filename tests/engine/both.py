@@ -28,13 +28,17 @@ SHIPPED = union_all(
 
 
 @dataclass(kw_only=True)
-class WaitingAssignment:
-    """Services assigned to a pull request, by whichever key, before it was imported."""
+class Assigned:
+    """Services assigned to a pull request by one of its keys.
+
+    ``pull`` is None until a pull request is known that has the key.
+    """
 
     source_id: str | None
     key: PullKey | None
     services: frozenset[str]
     replace: bool
+    pull: PullKey | None = None
 
 
 @dataclass(kw_only=True)
@@ -44,7 +48,7 @@ class Both:
     tx: StorageTransaction
     facts: Facts = field(default_factory=Facts)
     repositories: dict[str, int] = field(default_factory=dict)
-    waiting: list[WaitingAssignment] = field(default_factory=list)
+    assignments: list[Assigned] = field(default_factory=list)
     steps: int = 0
 
     def set_default_branch(self, repository: str, branch: str | None) -> None:
@@ -185,6 +189,9 @@ def _point(position: Position) -> model.Point:
     return position.at, inf if position.number == LAST_NUMBER else position.number
 
 
-def with_services(services: frozenset[str], assignment: WaitingAssignment) -> frozenset[str]:
-    """The services of a pull request after an assignment."""
-    return assignment.services if assignment.replace else services | assignment.services
+def services_after(assignments: Iterable[Assigned]) -> frozenset[str]:
+    """The services that assignments, in the order they were made, come to."""
+    services: frozenset[str] = frozenset()
+    for one in assignments:
+        services = one.services if one.replace else services | one.services
+    return services

@@ -1,16 +1,10 @@
-"""What can happen, as values that Hypothesis draws: each is done to the engine and to the model.
-
-The pools are small, so that instants tie, short SHAs fit several commits, and deployments meet.
-"""
+"""What can happen, as values: each is done to the engine and to the reference model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
-from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
-from tests.builders import at
-from tests.engine.both import POLICY, Both, WaitingAssignment, with_services
+from tests.engine.both import POLICY, Assigned, Both, services_after
 from tests.reference_model import Answers, Deployment, Pull, PullKey
 
 from shipmark.application import change
@@ -24,26 +18,9 @@ from shipmark.domain.errors import IntegrationBranchNotValid, ReferenceIdExists,
 from shipmark.domain.model import BranchCommit, Status
 
 SHOP, SITE = "acme/shop", "acme/site"
-COMMITS = tuple(prefix + tail * 33 for prefix in ("abcdef0", "abcdef1") for tail in "012")
-SHORT_COMMITS = ("abcdef0", "abcdef1", "abcdef00", "abcdef01", "abcdef10")
+SHORT_COMMITS = ("abcdef0", "abcdef1", "abcdef00", "abcdef01", "abcdef02", "abcdef10", "abcdef11")
+COMMITS = tuple(short.ljust(40, short[-1]) for short in SHORT_COMMITS if len(short) > 7)
 REFERENCES = tuple(f"d{number}" for number in range(7))
-
-
-def mostly(usual: SearchStrategy[Any], *others: SearchStrategy[Any]) -> SearchStrategy[Any]:
-    """The usual in two cases of three, so that what happens has to do with each other."""
-    return st.one_of(*[usual] * 2 * len(others), *others)
-
-
-instants = st.integers(0, 6).map(at)
-full_shas = st.sampled_from(COMMITS)
-shas = mostly(full_shas, st.sampled_from(SHORT_COMMITS))
-repositories = mostly(st.just(SHOP), st.sampled_from((SHOP, SITE)))
-services = mostly(st.just("api"), st.sampled_from(("api", "web")))
-environments = mostly(st.just("production"), st.sampled_from(("production", "staging")))
-branches = st.sampled_from(("main", "main", "main", "main", "develop", "develop", "release"))
-integration_branches = mostly(st.just("develop"), st.sampled_from(("main", "release")))
-pull_keys = st.tuples(repositories, st.integers(1, 4))
-references = st.sampled_from(REFERENCES)
 
 
 class Operation(Protocol):
@@ -53,28 +30,6 @@ class Operation(Protocol):
 
 # Deployments
 
-named = st.one_of(
-    st.fixed_dictionaries({"repository": repositories}),
-    st.fixed_dictionaries({"repository": repositories, "commit_sha": shas}),
-    st.fixed_dictionaries(
-        {"repository": repositories, "commit_sha": shas, "integration_branch": integration_branches}
-    ),
-    st.fixed_dictionaries(
-        {
-            "merge_commit_shas": st.lists(shas, min_size=1, max_size=3, unique=True).map(tuple),
-            "repository": mostly(repositories, st.none()),
-        }
-    ),
-)
-deployments = st.builds(
-    lambda values, **others: Deployment(**values, **others),
-    values=named,
-    reference_id=references,
-    service=services,
-    environment=environments,
-    deployed_at=instants,
-    success=mostly(st.just(True), st.booleans()),
-)
 NAMING = ("commit_sha", "integration_branch", "merge_commit_shas", "repository")
 
 
@@ -203,20 +158,10 @@ class RetryLater:
 OWN = "own"
 """Stands for the commit that a pull request has unless it shares another's."""
 
-facts_of_pulls = st.fixed_dictionaries(
-    {"base_ref": branches, "merged_at": mostly(instants, st.none())},
-    optional={
-        "merge_commit_sha": mostly(st.just(OWN), full_shas, st.none()),
-        "head_sha": full_shas,
-        "commit_shas": st.frozensets(full_shas, max_size=2),
-        "source_id": st.just(OWN),
-    },
-)
-
 
 def resolved(key: PullKey, given: Mapping[str, Any]) -> dict[str, Any]:
     """The facts of this pull request, with its own commit and id where they are meant."""
-    own = {"merge_commit_sha": COMMITS[key[1] % len(COMMITS)], "source_id": source_id_of(key)}
+    own = {"merge_commit_sha": COMMITS[key[1]], "source_id": source_id_of(key)}
     return {name: own[name] if value == OWN else value for name, value in given.items()}
 
 
@@ -250,11 +195,17 @@ class Import:
 
 
 def apply_waiting(both: Both, pull: Pull) -> None:
-    for one in list(both.waiting):
-        if one.key == pull.key or (one.key is None and one.source_id == pull.source_id):
-            both.waiting.remove(one)
-            assigned = both.facts.services.get(pull.key, frozenset())
-            both.facts.services[pull.key] = with_services(assigned, one)
+    for one in both.assignments:
+        by_id = one.key is None and one.source_id == pull.source_id
+        if one.pull is None and (one.key == pull.key or by_id):
+            one.pull = pull.key
+    assign(both, pull.key)
+
+
+def assign(both: Both, key: PullKey) -> None:
+    """Make the services of a pull request what all its assignments come to."""
+    of_pull = [one for one in both.assignments if one.pull == key]
+    both.facts.services[key] = services_after(of_pull)
 
 
 @dataclass(frozen=True)
@@ -266,18 +217,17 @@ class Assign:
 
     def happen(self, both: Both) -> None:
         source_id = source_id_of(self.key)
-        assignment = WaitingAssignment(
+        assignment = Assigned(
             source_id=source_id if self.by_source_id else None,
             key=None if self.by_source_id else self.key,
             services=self.services,
             replace=self.replace,
         )
         pull = both.facts.pulls.get(self.key)
-        if pull is None or (self.by_source_id and pull.source_id != source_id):
-            both.waiting.append(assignment)
-        else:
-            assigned = both.facts.services.get(self.key, frozenset())
-            both.facts.services[self.key] = with_services(assigned, assignment)
+        if pull is not None and not (self.by_source_id and pull.source_id != source_id):
+            assignment.pull = self.key
+        both.assignments.append(assignment)
+        assign(both, self.key)
         set_services(both.tx, self._request(source_id), policy=POLICY)
 
     def _request(self, source_id: str) -> Assignment:
@@ -320,60 +270,3 @@ class SetDefaultBranch:
 
     def happen(self, both: Both) -> None:
         both.set_default_branch(self.repository, self.branch)
-
-
-imports = st.builds(
-    Import, st.lists(st.tuples(pull_keys, facts_of_pulls), min_size=1, max_size=3).map(tuple)
-)
-registrations = st.builds(
-    Register,
-    st.lists(deployments, min_size=1, max_size=4, unique_by=lambda one: one.reference_id).map(
-        tuple
-    ),
-)
-upserts = st.builds(
-    Upsert,
-    deployments,
-    st.frozensets(
-        st.sampled_from(("service", "environment", "deployed_at", "success", "naming")), min_size=1
-    ),
-)
-assignments = st.builds(
-    Assign, pull_keys, st.booleans(), st.frozensets(services, min_size=1), st.booleans()
-) | st.builds(
-    Assign, pull_keys, st.booleans(), services=st.just(frozenset()), replace=st.just(True)
-)
-pushes = st.builds(
-    Push,
-    st.lists(st.tuples(repositories, branches, full_shas, instants), min_size=1, max_size=3).map(
-        tuple
-    ),
-)
-operations: SearchStrategy[Operation] = st.one_of(
-    registrations,
-    registrations,
-    imports,
-    imports,
-    upserts,
-    assignments,
-    pushes,
-    st.builds(Delete, references),
-    st.builds(SetDefaultBranch, repositories, st.sampled_from(("main", "develop", None))),
-    st.builds(RetryLater, st.sampled_from((0.01, 4)), st.none() | references),
-)
-
-beginnings = st.tuples(
-    st.builds(
-        Import, st.lists(st.tuples(pull_keys, facts_of_pulls), min_size=3, max_size=4).map(tuple)
-    ),
-    st.builds(
-        Register,
-        st.lists(deployments, min_size=2, max_size=4, unique_by=lambda one: one.reference_id).map(
-            tuple
-        ),
-    ),
-).flatmap(st.permutations)
-histories = st.builds(
-    lambda first, then: [*first, *then], beginnings, st.lists(operations, max_size=8)
-)
-"""Something to begin with, and then whatever comes."""

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from hypothesis import given, note, settings
+from hypothesis import strategies as st
 from tests.engine.both import Both
-from tests.engine.operations import SHOP, SITE, Operation, histories
+from tests.engine.histories import final_facts, histories, in_batches
+from tests.engine.operations import SHOP, SITE, Import, Operation
 
 from shipmark.storage.database import Database
 
@@ -29,5 +31,22 @@ def test_they_agree_after_every_step(database: Database, history: Sequence[Opera
         for operation in history:
             note(str(operation))
             operation.happen(both)
+            both.agree()
+        both.agree_in_reports()
+
+
+@settings(max_examples=settings.default.max_examples * 2)
+@given(facts=final_facts, data=st.data())
+def test_the_order_in_which_facts_arrive_does_not_matter(
+    database: Database, facts: Sequence[Operation], data: st.DataObject
+) -> None:
+    orders = [data.draw(st.permutations(facts)), data.draw(st.permutations(facts))]
+    joins = data.draw(st.lists(st.booleans(), min_size=len(facts), max_size=len(facts)))
+    with both_on(database) as both:
+        Import(tuple(((name, 0), {"base_ref": "develop"}) for name in (SHOP, SITE))).happen(both)
+        for told in orders:
+            for operation in in_batches(told, joins):
+                note(str(operation))
+                operation.happen(both)
             both.agree()
         both.agree_in_reports()

@@ -6,10 +6,11 @@ Everything each thread does commutes with what the others do, so that there is o
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from threading import Event
 
 import pytest
 from sqlalchemy import make_url, text
@@ -127,7 +128,7 @@ class Work:
             change = which | {"deployed_at": at(moved).isoformat(), "environment": "staging"}
             actions.append(lambda server: check(server, "deployments.update", **change))
         elif choice == 2:
-            actions.append(lambda server: check(server, "deployments.create", **arguments))
+            self.lists += [list(actions), list(actions)]
         self.facts.deployments[deployment.reference_id] = deployment
         return actions
 
@@ -142,8 +143,27 @@ class Work:
             for server, action in steps:
                 action(server)
 
-        with ThreadPoolExecutor(THREADS) as threads:
+        with ThreadPoolExecutor(THREADS) as threads, reading(servers[0]):
             list(threads.map(do_list, chosen))
+
+
+@contextmanager
+def reading(server: LiveServer) -> Iterator[None]:
+    """While this lasts, someone reads all the time, and is never refused."""
+    done = Event()
+
+    def read() -> None:
+        while not done.is_set():
+            server.call("deployments.list", limit=50)
+            server.call("pulls.list", deployed=False)
+
+    with ThreadPoolExecutor(1) as reader:
+        reads = reader.submit(read)
+        try:
+            yield
+        finally:
+            done.set()
+        reads.result()
 
 
 def check(server: LiveServer, method: str, /, **arguments: object) -> None:

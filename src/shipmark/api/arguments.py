@@ -15,7 +15,9 @@ NESTED = re.compile(r"(?P<name>[^\[\]]+)\[(?P<key>[^\[\]]*)\]")
 
 def merged(query: bytes, body: bytes, content_type: str) -> dict[str, Any]:
     """All arguments; where both name one, the body wins. Raises InvalidJSON."""
-    return _form(query) | _body(body, content_type)
+    of_query, of_body = _form(query), _body(body, content_type)
+    said = {name: value for name, value in of_body.items() if value is not None}
+    return of_body | of_query | said
 
 
 def _body(body: bytes, content_type: str) -> dict[str, Any]:
@@ -47,7 +49,10 @@ def json_object(text: bytes) -> dict[str, Any]:
 def _form(encoded: bytes) -> dict[str, Any]:
     """URL-encoded pairs. ``a[]=1`` and repeats make lists, ``a[k]=1`` makes an object."""
     arguments: dict[str, Any] = {}
-    pairs = parse_qsl(encoded.decode("utf-8", "replace"), keep_blank_values=True)
+    try:
+        pairs = parse_qsl(encoded.decode(), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidJSON("A form or the query string is not UTF-8, as all text must be.") from None
     for name, value in pairs:
         nested = NESTED.fullmatch(name)
         if nested is None:

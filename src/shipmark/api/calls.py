@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.tokens import Token
 from shipmark.application.works import Works
-from shipmark.application.writer import Database, Work, Writer
+from shipmark.application.writer import Database, Work, Writer, tried
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -38,12 +38,7 @@ class Api:
 
     async def read(self, run: Callable[[ReadTransaction], Result]) -> Result:
         """Run in a transaction that only reads."""
-
-        def in_transaction() -> Result:
-            with self.database.read() as tx:
-                return run(tx)
-
-        return await self.in_thread(in_transaction)
+        return await self.in_thread(lambda: tried(self.database.read, run))
 
     async def in_thread(self, run: Callable[[], Result]) -> Result:
         """Run what blocks where it blocks nobody."""

@@ -33,7 +33,7 @@ LARGEST_NUMBER = 2**63 - 2
 """One less than the number that stands for everything merged at an instant."""
 
 SHA = re.compile(r"[0-9a-fA-F]{7,40}")
-NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,9})?")
+NUMBER = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,9})?")
 METADATA_KEY = re.compile(r"[A-Za-z0-9_-]+")
 YES = {"true", "1", "yes", "y", "on"}
 NO = {"false", "0", "no", "n", "off"}
@@ -74,6 +74,14 @@ def short_text(argument: str, value: Any) -> str | None:
     return _clean(argument, value, NAME_LENGTH) or None
 
 
+def repository(argument: str, value: Any) -> str | None:
+    """A repository's name: parts in one line, with a slash between them. Blank counts as absent."""
+    text = short_text(argument, value)
+    if text and not (text.isprintable() and all(part.strip() for part in text.split("/"))):
+        raise _wrong(argument, value, "a name like organization/name")
+    return text
+
+
 def long_text(argument: str, value: Any) -> str | None:
     """A title. Blank counts as absent."""
     return _clean(argument, value, TEXT_LENGTH) or None
@@ -96,7 +104,7 @@ def instant(argument: str, value: Any) -> datetime:
     """Unix seconds or milliseconds (number or digits), or ISO-8601; no zone means UTC."""
     at = _instant(argument, value)
     if at < EARLIEST:
-        raise _wrong(argument, value, "after 1990: Unix seconds, milliseconds, or ISO-8601")
+        raise _wrong(argument, value, "in 1990 or later: Unix seconds, milliseconds, or ISO-8601")
     return at
 
 
@@ -160,14 +168,14 @@ def one_of(choices: type[StrEnum]) -> Coercion:
     return coerce
 
 
-def whole_number(argument: str, value: Any) -> int:
+def whole_number(argument: str, value: Any, largest: int = LARGEST_NUMBER) -> int:
     """A positive whole number, or its digits as text."""
-    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,20}\s*", value):
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,20}\s*", value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise _wrong(argument, value, "a whole number")
-    if not 0 < value <= LARGEST_NUMBER:
-        raise _wrong(argument, value, f"between 1 and {LARGEST_NUMBER}")
+    if not 0 < value <= largest:
+        raise _wrong(argument, value, f"between 1 and {largest}")
     return value
 
 

@@ -7,6 +7,7 @@ brought to normal form, and what may be sent. The same annotation decodes and do
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import msgspec
@@ -15,6 +16,8 @@ from shipmark.api import coercions
 from shipmark.domain.errors import RequiredParamsMissing
 
 JSONSchema = dict[str, Any]
+
+MOST_WARNINGS = 20
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def decode(kind: type[Kind], sent: Mapping[str, Any]) -> Kind:
     Raises RequiredParamsMissing, or the InvalidArgument of the first that is wrong.
     """
     given = {name: value for name, value in sent.items() if value is not None}
-    blank = {name for name in required(kind) if is_blank(given.get(name))}
+    blank = {name for name in (*required(kind), *kind.needs) if is_blank(given.get(name))}
     require(kind, given.keys() - blank)
     values: dict[str, Any] = {name: None for name in kind.clearable if sent.get(name, ...) is None}
     for name, form in forms(kind).items():
@@ -88,13 +91,18 @@ def require(kind: type[Arguments], given: Collection[str]) -> None:
 
 
 def is_blank(value: Any) -> bool:
-    """Whether a required argument counts as not sent."""
+    """Whether an argument counts as not sent where it matters that it is."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
 def unknown(kind: type[Arguments], sent: Mapping[str, Any]) -> list[str]:
     """The names that were sent and mean nothing here."""
     return [name for name in sent if name not in forms(kind)]
+
+
+def warnings(ignored: Collection[str], what: str = "argument") -> list[str]:
+    """What to tell of names that were ignored: the first few, and the beginning of each."""
+    return [f"Unknown {what} ignored: {name[:100]}" for name in islice(ignored, MOST_WARNINGS)]
 
 
 @cache

@@ -219,7 +219,7 @@ async def retry(call: Call, arguments: WhichArguments) -> RegisteredAnswer:
 class InfoArguments(WhichArguments, kw_only=True, frozen=True):
     """Which deployment, and which page of its pull requests."""
 
-    cursor: Annotated[Cursor | None, cursor_of(datetime, int)] = None
+    cursor: Annotated[Cursor | None, cursor_of("shipped", datetime, int)] = None
     limit: Annotated[int, LIMIT] = 1000
 
 
@@ -238,7 +238,9 @@ async def info(call: Call, arguments: InfoArguments) -> InfoAnswer:
         lambda tx: report.deployment_with_pulls(tx, arguments.id, arguments.reference_id, asked)
     )
     one = found.row.deployment
-    pulls, next_cursor = cut(found.pulls, arguments.limit, lambda row: row.pull.position or ())
+    pulls, next_cursor = cut(
+        "shipped", found.pulls, arguments.limit, lambda row: row.pull.position or ()
+    )
     return InfoAnswer(
         deployment=answers.deployment(found.row, found.shipped, call.page_of(one.id)),
         pull_requests=[answers.shipped_pull(row, one) for row in pulls],
@@ -257,7 +259,7 @@ class ListArguments(Arguments, kw_only=True, frozen=True):
     status: Annotated[Status | None, STATUS] = None
     since: Annotated[datetime | None, forms.INSTANT] = None
     until: Annotated[datetime | None, forms.INSTANT] = None
-    cursor: Annotated[Cursor | None, cursor_of(datetime, str)] = None
+    cursor: Annotated[Cursor | None, cursor_of("deployments", datetime, str)] = None
     limit: Annotated[int, LIMIT] = 100
 
 
@@ -286,7 +288,9 @@ async def list_deployments(call: Call, arguments: ListArguments) -> DeploymentsA
             repository=arguments.repository,
         )
     )
-    shown, next_cursor = cut(found, arguments.limit, lambda one: one.row.deployment.order)
+    shown, next_cursor = cut(
+        "deployments", found, arguments.limit, lambda one: one.row.deployment.order
+    )
     return DeploymentsAnswer(
         deployments=[
             answers.deployment(one.row, one.shipped, call.page_of(one.row.deployment.id))

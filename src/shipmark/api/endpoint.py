@@ -17,7 +17,7 @@ from shipmark.api.answers import Answer
 from shipmark.api.arguments import merged
 from shipmark.api.auth import authorise
 from shipmark.api.calls import Api, Call
-from shipmark.api.decoding import Arguments, decode, forms, unknown
+from shipmark.api.decoding import Arguments, decode, forms, unknown, warnings
 from shipmark.api.errors import json_response
 from shipmark.application.tokens import Scope
 from shipmark.domain.errors import InvalidJSON, PayloadTooLarge
@@ -69,10 +69,9 @@ class Method:
         parsed = body if forms(self.takes) else b""
         sent = merged(request.scope["query_string"], parsed, content_type)
         answer = await self.handler(call, decode(self.takes, sent))
-        ignored = unknown(self.takes, sent)
-        if ignored:
-            warnings = [f"Unknown argument ignored: {name[:100]}" for name in ignored[:20]]
-            answer = msgspec.structs.replace(answer, warnings=warnings)
+        told = warnings(unknown(self.takes, sent))
+        if told:
+            answer = msgspec.structs.replace(answer, warnings=[*(answer.warnings or ()), *told])
         return answer
 
 
@@ -111,14 +110,21 @@ def address_of(request: Request) -> str:
 async def _body(request: Request, most: int) -> bytes:
     """The whole body, unless it is larger than ``most`` bytes."""
     body = bytearray()
+    announced = request.headers.get("Content-Length", "")
+    if announced.isdigit() and int(announced) > most:
+        raise _too_large(most)
     try:
         async for chunk in request.stream():
             body += chunk
             if len(body) > most:
-                raise PayloadTooLarge(
-                    f"The body is larger than {most} bytes. Send it in several requests, or let "
-                    "the server take more with SHIPMARK_MAX_BODY_BYTES."
-                )
+                raise _too_large(most)
     except ClientDisconnect:
         raise InvalidJSON("The connection was closed before the body was complete.") from None
     return bytes(body)
+
+
+def _too_large(most: int) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"The body is larger than {most} bytes. Send it in several requests, or let the server "
+        "take more with SHIPMARK_MAX_BODY_BYTES."
+    )

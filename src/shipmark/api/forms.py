@@ -30,7 +30,7 @@ WHOLE_NUMBER = Form(
     {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^\d+$"}]},
 )
 REPOSITORY = Form(
-    coercions.short_text,
+    coercions.repository,
     {"type": "string", "examples": ["acme/shop"]},
     "The repository's name with its organization (project on Azure DevOps, workspace on "
     "Bitbucket); compared without regard to case.",

@@ -5,7 +5,7 @@ import binascii
 import types
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -21,10 +21,7 @@ Row = TypeVar("Row")
 
 
 def _limit(argument: str, value: Any) -> int:
-    limit = coercions.whole_number(argument, value)
-    if limit > LARGEST_PAGE:
-        raise InvalidArgument(f"{argument} is {limit}; at most {LARGEST_PAGE}.", argument=argument)
-    return limit
+    return coercions.whole_number(argument, value, LARGEST_PAGE)
 
 
 LIMIT = Form(
@@ -34,9 +31,9 @@ LIMIT = Form(
 )
 
 
-def cursor_of(*key: type) -> Form:
-    """The cursor of a list that is sorted by a key of these types."""
-    shape = types.GenericAlias(tuple, key)
+def cursor_of(name: str, *key: type) -> Form:
+    """The cursor of a list of this name that is sorted by a key of these types."""
+    shape = types.GenericAlias(tuple, (Literal[name], *key))
 
     def coerce(argument: str, value: Any) -> Cursor | None:
         if value == "":
@@ -70,11 +67,11 @@ def page(limit: int, cursor: Cursor | None) -> Page:
 
 
 def cut(
-    rows: Sequence[Row], limit: int, key: Callable[[Row], Sequence[Any]]
+    name: str, rows: Sequence[Row], limit: int, key: Callable[[Row], Sequence[Any]]
 ) -> tuple[list[Row], str | None]:
-    """The rows to show, and the cursor of the page after them if there is one."""
+    """The rows of a list to show, and the cursor of the page after them if there is one."""
     shown = list(rows[:limit])
     if len(rows) <= limit:
         return shown, None
-    encoded = msgspec.json.encode(list(key(shown[-1])))
+    encoded = msgspec.json.encode([name, *key(shown[-1])])
     return shown, base64.urlsafe_b64encode(encoded).decode()

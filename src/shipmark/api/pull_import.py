@@ -10,13 +10,12 @@ from shipmark.api import coercions, forms
 from shipmark.api.answers import Answer
 from shipmark.api.arguments import NDJSON, json_object, merged
 from shipmark.api.calls import Call
-from shipmark.api.decoding import Arguments, Form, decode, schema_of, unknown
+from shipmark.api.decoding import Arguments, Form, decode, schema_of, unknown, warnings
 from shipmark.application.record_pulls import Change, PullFacts
 from shipmark.domain.errors import InvalidArgument, RequiredParamsMissing, ShipmarkError
 
 INSTANT = Form(coercions.past_instant, forms.INSTANT.schema)
 FAILED = "failed"
-MOST_IGNORED = 20
 
 
 class PullItem(Arguments, kw_only=True, frozen=True):
@@ -99,7 +98,7 @@ class NoArguments(Arguments, kw_only=True, frozen=True):
 
 async def import_pulls(call: Call, _arguments: NoArguments) -> ImportAnswer:
     """Record pull requests by repository and number. An item that is wrong fails alone."""
-    items, ignored = await asyncio.to_thread(_items, call)
+    items, told = await asyncio.to_thread(_items, call)
     right = [item for item in items if isinstance(item, PullFacts)]
     done = await call.api.write(call.api.works.record_pulls, right) if right else []
     recorded = iter(done)
@@ -116,24 +115,26 @@ async def import_pulls(call: Call, _arguments: NoArguments) -> ImportAnswer:
         unchanged=counts[Change.UNCHANGED],
         failed=counts[FAILED],
         results=results,
-        warnings=[f"Unknown key ignored: {name}" for name in ignored] or msgspec.UNSET,
+        warnings=told or msgspec.UNSET,
     )
 
 
 def _items(call: Call) -> tuple[list[PullFacts | ShipmarkError], list[str]]:
-    """Each item that was sent, and the keys among them that mean nothing here."""
-    sent = _sent(call)
+    """Each item that was sent, and warnings of what means nothing here."""
+    sent, told = _sent(call)
     keys = {key for one in sent if isinstance(one, dict) for key in unknown(PullItem, one)}
-    return [_item(one) for one in sent], sorted(keys)[:MOST_IGNORED]
+    return [_item(one) for one in sent], told + warnings(sorted(keys), "key")
 
 
-def _sent(call: Call) -> list[Any]:
+def _sent(call: Call) -> tuple[list[Any], list[str]]:
     if call.content_type.partition(";")[0].strip().lower() == NDJSON:
         lines = [line for line in call.body.splitlines() if line.strip()]
         if not lines:
             raise RequiredParamsMissing("Send one pull request a line.", argument="pulls")
-        return [_line(line) for line in lines]
-    return decode(ImportArguments, merged(b"", call.body, call.content_type)).pulls
+        return [_line(line) for line in lines], []
+    arguments = merged(b"", call.body, call.content_type)
+    told = warnings(unknown(ImportArguments, arguments))
+    return decode(ImportArguments, arguments).pulls, told
 
 
 def _line(line: bytes) -> Any:

@@ -137,7 +137,7 @@ class PullListArguments(Arguments, kw_only=True, frozen=True):
     )
     since: Annotated[datetime | None, forms.INSTANT.described("Merged at or after.")] = None
     until: Annotated[datetime | None, forms.INSTANT.described("Merged before.")] = None
-    cursor: Annotated[Cursor | None, cursor_of(datetime, int)] = None
+    cursor: Annotated[Cursor | None, cursor_of("pulls", datetime, int)] = None
     limit: Annotated[int, LIMIT] = 100
 
 
@@ -164,7 +164,7 @@ async def list_pulls(call: Call, arguments: PullListArguments) -> PullsAnswer:
             tx, filter_, asked, service=arguments.service, repository=arguments.repository
         )
     )
-    shown, next_cursor = cut(found, arguments.limit, _listed_key)
+    shown, next_cursor = cut("pulls", found, arguments.limit, _listed_key)
     return PullsAnswer(
         pull_requests=[answers.pull_request(row) for row in shown], next_cursor=next_cursor
     )

@@ -34,6 +34,15 @@ class UpsertArguments(Arguments, kw_only=True, frozen=True):
     ] = None
     source_id: Annotated[str | None, forms.IDENTIFIER.described("The forge's own id of it.")] = None
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What was sent of it besides its name."""
+        return {
+            name: value
+            for name in ("default_branch", "source", "source_id")
+            if (value := getattr(self, name)) is not None
+        }
+
 
 class UpsertAnswer(Answer, kw_only=True, frozen=True):
     """The repository as it is now."""
@@ -43,19 +52,15 @@ class UpsertAnswer(Answer, kw_only=True, frozen=True):
 
 async def upsert(call: Call, arguments: UpsertArguments) -> UpsertAnswer:
     """Make a repository known, or change its default branch and with it what was attributed."""
-    facts = {
-        name: value
-        for name in ("default_branch", "source", "source_id")
-        if (value := getattr(arguments, name)) is not None
-    }
-    repository = await call.api.write(call.api.works.upsert_repository, (arguments.name, facts))
+    work = call.api.works.upsert_repository
+    repository = await call.api.write(work, (arguments.name, arguments.facts))
     return UpsertAnswer(repository=_answer(repository))
 
 
-class PageArguments(Arguments, kw_only=True, frozen=True):
+class RepositoriesArguments(Arguments, kw_only=True, frozen=True):
     """Which page."""
 
-    cursor: Annotated[Cursor | None, cursor_of(str)] = None
+    cursor: Annotated[Cursor | None, cursor_of("repositories", str)] = None
     limit: Annotated[int, LIMIT] = 100
 
 
@@ -65,11 +70,11 @@ class RepositoriesAnswer(ListAnswer, kw_only=True, frozen=True):
     repositories: list[RepositoryAnswer]
 
 
-async def list_repositories(call: Call, arguments: PageArguments) -> RepositoriesAnswer:
+async def list_repositories(call: Call, arguments: RepositoriesArguments) -> RepositoriesAnswer:
     """The repositories that are known here, by name."""
     asked = page(arguments.limit, arguments.cursor)
     found = await call.api.read(lambda tx: report.repositories(tx, asked))
-    shown, next_cursor = cut(found, arguments.limit, lambda one: (one.name,))
+    shown, next_cursor = cut("repositories", found, arguments.limit, lambda one: (one.name,))
     return RepositoriesAnswer(repositories=[_answer(one) for one in shown], next_cursor=next_cursor)
 
 
@@ -91,17 +96,24 @@ class ServiceAnswer(msgspec.Struct, kw_only=True, frozen=True):
     name: str
 
 
+class ServicesArguments(Arguments, kw_only=True, frozen=True):
+    """Which page."""
+
+    cursor: Annotated[Cursor | None, cursor_of("services", str)] = None
+    limit: Annotated[int, LIMIT] = 100
+
+
 class ServicesAnswer(ListAnswer, kw_only=True, frozen=True):
     """A page of services by identifier."""
 
     services: list[ServiceAnswer]
 
 
-async def list_services(call: Call, arguments: PageArguments) -> ServicesAnswer:
+async def list_services(call: Call, arguments: ServicesArguments) -> ServicesAnswer:
     """The services that were deployed, or assigned to pull requests, by identifier."""
     asked = page(arguments.limit, arguments.cursor)
     found = await call.api.read(lambda tx: report.services(tx, asked))
-    shown, next_cursor = cut(found, arguments.limit, lambda one: (one.identifier,))
+    shown, next_cursor = cut("services", found, arguments.limit, lambda one: (one.identifier,))
     return ServicesAnswer(
         services=[
             ServiceAnswer(id=one.id, identifier=one.identifier, name=one.name) for one in shown

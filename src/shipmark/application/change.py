@@ -20,6 +20,7 @@ from shipmark.domain.errors import (
     DeploymentNotFound,
     RequiredParamsMissing,
     ShipmarkError,
+    TransactionConflict,
 )
 from shipmark.domain.model import Attribution, Deployment, Status
 
@@ -47,7 +48,10 @@ def update(tx: Transaction, patch: Patch, *, policy: Policy) -> Registered:
             argument="reference_id",
         )
     lock_repositories(tx, known.values())
-    before = tx.deployments.lock({known[patch.reference_id].id})[known[patch.reference_id].id]
+    locked = tx.deployments.lock({known[patch.reference_id].id})
+    if not locked:
+        raise TransactionConflict(f"'{patch.reference_id}' was deleted at the same moment.")
+    (before,) = locked.values()
     after = _patched(tx, before, patch.values, policy)
     _check(tx, after, policy)
     if not after.registers_the_same_as(before):
@@ -61,12 +65,12 @@ def upsert(tx: Transaction, patch: Patch, *, policy: Policy) -> Registered:
         return update(tx, patch, policy=policy)
     missing = [name for name in REQUIRED_TO_CREATE if name not in patch.values]
     if not any(map(patch.values.get, ("repository", "commit_sha", "merge_commit_shas"))):
-        missing.append("repository")
+        missing.append("repository or merge_commit_shas")
     if missing:
         raise RequiredParamsMissing(
             f"There is no deployment with reference_id '{patch.reference_id}' yet, and to create "
             f"it these are required: {', '.join(missing)}.",
-            argument=missing[0],
+            argument=missing[0].partition(" ")[0],
         )
     registration = Registration(
         reference_id=patch.reference_id, account_id=patch.account_id, **patch.values

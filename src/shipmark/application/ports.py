@@ -45,10 +45,9 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WaitingAssignment:
-    """Services assigned to a pull request before it was imported."""
+class ServiceAssignment:
+    """Services that were added to a pull request's, or that replaced them."""
 
-    id: int
     services: tuple[int, ...]
     replace: bool
 
@@ -108,20 +107,22 @@ class Pulls(Protocol):
     def set_services(self, services: Mapping[int, set[int]]) -> None:
         """Make these the services of each pull request."""
 
-    def add_waiting_assignment(
+    def add_assignment(
         self,
+        assignment: ServiceAssignment,
         *,
+        pull_id: int | None,
         source_id: str | None,
         repository_id: int | None,
         number: int | None,
-        services: Sequence[int],
-        replace: bool,
-    ) -> None: ...
+    ) -> None:
+        """Keep an assignment, of a pull request or for one that will come with one of the keys."""
 
-    def take_waiting_assignments(
-        self, pulls: Collection[PullRequest]
-    ) -> dict[int, list[WaitingAssignment]]:
-        """Remove and answer what waits for these pull requests, oldest first, by pull id."""
+    def claim_assignments(self, pulls: Collection[PullRequest]) -> set[int]:
+        """Give waiting assignments to the pull requests they name; the ids that got any."""
+
+    def assignments_of(self, pull_ids: Collection[int]) -> dict[int, list[ServiceAssignment]]:
+        """The assignments of pull requests, in the order in which they were made."""
 
     def with_waiting_assignments(self, limit: int) -> list[PullRequest]:
         """Imported pull requests for which an assignment is nevertheless still waiting."""

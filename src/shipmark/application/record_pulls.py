@@ -10,7 +10,7 @@ from shipmark.application import attribute
 from shipmark.application.attribute import Touched
 from shipmark.application.locate import locate_repositories
 from shipmark.application.policy import Policy
-from shipmark.application.ports import Transaction, WaitingAssignment
+from shipmark.application.ports import ServiceAssignment, Transaction
 from shipmark.domain.errors import ShipmarkError
 from shipmark.domain.model import Position, PullRequest
 
@@ -165,20 +165,21 @@ def look_again(
 
 def apply_waiting_assignments(tx: Transaction, pulls: Collection[PullRequest]) -> set[int]:
     """Give pull requests the services assigned to them before they came; which got any."""
-    waiting = tx.pulls.take_waiting_assignments(pulls)
-    if waiting:
-        services = tx.pulls.services_of(waiting.keys())
-        tx.pulls.set_services(
-            {
-                pull_id: assigned(services.get(pull_id, set()), assignments)
-                for pull_id, assignments in waiting.items()
-            }
-        )
-    return set(waiting)
+    claimed = tx.pulls.claim_assignments(pulls)
+    apply_assignments(tx, claimed)
+    return claimed
 
 
-def assigned(services: set[int], assignments: Iterable[WaitingAssignment]) -> set[int]:
-    """The services after applying assignments in the order in which they were made."""
+def apply_assignments(tx: Transaction, pull_ids: Collection[int]) -> None:
+    """Make the services of pull requests what all their assignments, in order, come to."""
+    if pull_ids:
+        assignments = tx.pulls.assignments_of(pull_ids)
+        tx.pulls.set_services({one: assigned(assignments[one]) for one in pull_ids})
+
+
+def assigned(assignments: Iterable[ServiceAssignment]) -> set[int]:
+    """The services after assignments in the order in which they were made."""
+    services: set[int] = set()
     for assignment in assignments:
         kept = set() if assignment.replace else services
         services = kept | set(assignment.services)

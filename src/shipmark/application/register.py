@@ -112,12 +112,16 @@ def attribute_new(
 
 
 def lock_repositories(tx: Transaction, deployments: Iterable[Deployment]) -> None:
-    """Keep an import from slipping between looking for a commit and waiting for it."""
+    """Keep an import from slipping between looking for a commit and waiting for it.
+
+    A list takes pull requests away from windows, also from one that another transaction is
+    about to make and nobody can see yet: while lists change, nothing else does.
+    """
     deployments = list(deployments)
     lists = {(one.repository_id, sha) for one in deployments for sha in one.merge_commit_shas}
     having = {repository for repository, _ in tx.commits.known(lists)} if lists else set()
     named = {one.repository_id for one in deployments if one.repository_id is not None}
-    tx.repositories.lock(named | having, exclusive=False)
+    tx.repositories.lock(named | having, exclusive=bool(lists))
 
 
 def answer(tx: Transaction, deployments: Iterable[Deployment]) -> dict[str, Registered]:

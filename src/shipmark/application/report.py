@@ -35,7 +35,8 @@ def deployment(tx: ReadTransaction, id_: int | None, reference_id: str | None) -
     """The deployment with this id, or this reference_id. Raises DeploymentNotFound."""
     row = tx.reports.deployment(id_=id_, reference_id=reference_id)
     if row is None:
-        which = f"reference_id '{reference_id}'" if reference_id is not None else f"id {id_}"
+        named = {"id": id_, "reference_id": reference_id}
+        which = " and ".join(f"{key} '{one}'" for key, one in named.items() if one is not None)
         raise DeploymentNotFound(
             f"There is no deployment with {which}.",
             argument="reference_id" if reference_id is not None else "id",

@@ -6,6 +6,7 @@ from typing import Any
 from shipmark.application import attribute
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
+from shipmark.application.set_services import repair_waiting_assignments
 from shipmark.domain.model import BranchCommit, Repository
 
 REMATCHED_AT_ONCE = 1000
@@ -20,12 +21,15 @@ def upsert_repository(
     """
     # A bare name may mean another repository by its last part; here only the full name counts.
     known = {one.name.casefold(): one for one in tx.repositories.named({name}).get(name, [])}
-    before = known.get(name.casefold())
-    if before is None:
-        return tx.repositories.add(name, facts)
-    tx.repositories.lock({before.id}, exclusive=True)
+    found = known.get(name.casefold()) or tx.repositories.add(name, facts)
+    # Someone else may have added or changed it since it was looked for.
+    tx.repositories.lock({found.id}, exclusive=True)
+    before = tx.repositories.get({found.id})[found.id]
     tx.repositories.update(before.id, {"name": name, **facts})
     after = tx.repositories.get({before.id})[before.id]
+    if after.source != before.source:
+        # Whether GitHub's ids may be meant by those of its pull requests depends on it.
+        repair_waiting_assignments(tx, limit=REMATCHED_AT_ONCE, policy=policy)
     if after.default_branch != before.default_branch:
         deployments = tx.deployments.by_time_alone(before.id)
         for start in range(0, len(deployments), REMATCHED_AT_ONCE):

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from shipmark.application.attribute import Touched
 from shipmark.application.locate import locate_repositories
 from shipmark.application.policy import Policy
-from shipmark.application.ports import Transaction, WaitingAssignment
+from shipmark.application.ports import ServiceAssignment, Transaction
 from shipmark.application.record_pulls import (
+    apply_assignments,
     apply_waiting_assignments,
-    assigned,
     holders,
     look_again,
 )
@@ -48,24 +48,22 @@ def set_services(tx: Transaction, assignment: Assignment, *, policy: Policy) -> 
     Raises RepoNotFound, and InvalidArgument for a forge's id that several pull requests have.
     """
     repository_id = _repository_id(tx, assignment, policy)
-    service_ids = list(tx.services.find_or_add(dict(assignment.services)).values())
+    service_ids = tx.services.find_or_add(dict(assignment.services)).values()
     pull = _find(tx, assignment, repository_id)
+    tx.pulls.add_assignment(
+        ServiceAssignment(services=tuple(service_ids), replace=assignment.replace),
+        pull_id=pull.id if pull else None,
+        source_id=assignment.source_id,
+        repository_id=repository_id,
+        number=assignment.number,
+    )
     if pull is None:
-        tx.pulls.add_waiting_assignment(
-            source_id=assignment.source_id,
-            repository_id=repository_id,
-            number=assignment.number,
-            services=service_ids,
-            replace=assignment.replace,
-        )
         return Assigned(pull=None, services=tuple(name for name, _ in assignment.services))
     before = tx.pulls.services_of({pull.id}).get(pull.id, set())
-    this = WaitingAssignment(id=0, services=tuple(service_ids), replace=assignment.replace)
-    after = assigned(before, [this])
+    apply_assignments(tx, {pull.id})
+    after = tx.pulls.services_of({pull.id}).get(pull.id, set())
     if after != before:
-        tx.pulls.set_services({pull.id: after})
-        touched = Touched(deployments=holders(tx, {pull.id}))
-        look_again(tx, [pull], touched, policy)
+        look_again(tx, [pull], Touched(deployments=holders(tx, {pull.id})), policy)
     names = sorted(service.identifier for service in tx.services.get(after).values())
     return Assigned(pull=pull, services=tuple(names))
 

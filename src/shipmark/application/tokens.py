@@ -15,6 +15,7 @@ RANDOM_BYTES = 24
 """192 random bits; the contract asks for at least 160."""
 
 DEFAULT_ACCOUNT = "default"
+LONGEST_NAME = 100
 
 
 class Scope(StrEnum):
@@ -105,6 +106,7 @@ def create_token(
 
     The default account is made when it is first needed; any other must exist.
     """
+    _check_name("a token", name)
     owner = tx.tokens.account_named(account)
     if owner is None and account == DEFAULT_ACCOUNT:
         owner = tx.tokens.add_account(account, tx.now)
@@ -117,7 +119,7 @@ def create_token(
         account=owner,
         scopes=frozenset(scope.value for scope in scopes),
         created_at=tx.now,
-        expires_at=tx.now + expires_in if expires_in else None,
+        expires_at=None if expires_in is None else tx.now + expires_in,
     )
     tx.tokens.add(token, digest(secret))
     return secret
@@ -138,6 +140,7 @@ def revoke_token(tx: TokenTransaction, which: str) -> list[Token]:
 
 def create_account(tx: TokenTransaction, name: str) -> Account:
     """Make an account. Raises InvalidArgument if the name is taken."""
+    _check_name("an account", name)
     if tx.tokens.account_named(name) is not None:
         raise InvalidArgument(f"There is an account '{name}' already.")
     return tx.tokens.add_account(name, tx.now)
@@ -149,3 +152,11 @@ def set_account_active(tx: TokenTransaction, name: str, *, active: bool) -> None
     if account is None:
         raise InvalidArgument(f"There is no account '{name}'.")
     tx.tokens.set_active(account.id, active=active)
+
+
+def _check_name(what: str, name: str) -> None:
+    if name != name.strip() or not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        raise InvalidArgument(
+            f"'{name[:LONGEST_NAME]}' is no name for {what}; it "
+            f"must be 1 to {LONGEST_NAME} characters in one line, without blanks around them."
+        )

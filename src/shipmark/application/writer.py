@@ -34,6 +34,9 @@ ATTEMPTS = 30
 LONGEST_PAUSE = 0.5
 """Seconds between two attempts, at most."""
 
+LONGEST_TRY = 20
+"""Seconds after which no other attempt is made: SQLite waits long for a lock in each of them."""
+
 
 class Database(Protocol):
     """Where transactions come from; `storage.database.Database` is one."""
@@ -70,17 +73,26 @@ def one_by_one(
 def transact(
     database: Database, run: Callable[[ReadTransaction], Result], *, kept: bool = True
 ) -> Result:
-    """Run in one transaction, again if it loses a race. Raises Unavailable if it always does."""
-    why = ""
+    """Write in one transaction, again if it loses a race. Raises Unavailable if it always does."""
+    return tried(database.write if kept else database.trial, run)
+
+
+def tried(
+    begin: Callable[[], AbstractContextManager[ReadTransaction]],
+    run: Callable[[ReadTransaction], Result],
+) -> Result:
+    """Run in a transaction, and in another if that loses a race. Raises Unavailable in the end."""
+    deadline = time.monotonic() + LONGEST_TRY
     for attempt in range(ATTEMPTS):
         try:
-            with database.write() if kept else database.trial() as tx:
+            with begin() as tx:
                 return run(tx)
         except TransactionConflict as conflict:
-            why = str(conflict)
+            log.debug("transaction conflict", extra={"attempt": attempt, "why": str(conflict)})
+            if time.monotonic() > deadline:
+                break
             pause = min(LONGEST_PAUSE, 0.005 * 2**attempt)
             time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads rivals, no secret
-    log.warning("a transaction lost every race", extra={"attempts": ATTEMPTS, "why": why})
     raise Unavailable("The database was too busy to take this. Nothing was stored; send it again.")
 
 
@@ -142,7 +154,9 @@ class Writer:
         commands: list[_Command] = []
         command = self._waiting.get()
         while command is not None:
-            commands.append(command)
+            # A caller who has gone cannot be answered, nor any longer stop what is begun.
+            if command.future.set_running_or_notify_cancel():
+                commands.append(command)
             if len(commands) == MOST_TOGETHER:
                 return commands, False
             try:

@@ -40,6 +40,9 @@ def main() -> None:
     except (SettingsError, ShipmarkError) as error:
         typer.secho(f"shipmark: {error}", fg="red", err=True)
         sys.exit(1)
+    except UnicodeEncodeError:
+        typer.secho("shipmark: An argument is not valid UTF-8.", fg="red", err=True)
+        sys.exit(1)
     except BrokenPipeError:
         # Whoever read our output has gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

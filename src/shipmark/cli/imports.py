@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from shipmark.api import coercions
 from shipmark.api.decoding import decode
 from shipmark.api.pull_import import read_items
 from shipmark.api.repositories import UpsertArguments
@@ -137,13 +138,16 @@ def git(
     Merge commits, squashes and rebases of GitHub, GitLab, Bitbucket and Azure DevOps are
     understood. Repeating it changes nothing.
     """
-    if deployments_from_tags and not service:
+    named = coercions.service("service", service or "")
+    if deployments_from_tags and not named:
         raise typer.BadParameter("--deployments-from-tags needs --service.")
     clone = Clone(path)
     if clone.is_shallow:
         progress.print("The clone is shallow: what was merged before its first commit is missing.")
+    right = _checked(clone, repository, default_branch)
     with database() as (opened, policy):
-        known = transact(opened, partial(_repository, repository, default_branch, clone, policy))
+        told = default_branch is not None
+        known = transact(opened, partial(_repository, right=right, policy=policy, told=told))
         read = clone.branch(branch or known.default_branch)
         history = clone.history(read, since.replace(tzinfo=UTC) if since else None)
         entries = track(history, f"Reading {read.name}", clone.count(read), console=progress)
@@ -151,27 +155,33 @@ def git(
             _record_history(opened, policy, known, read.name, chunk) for chunk in _chunks(entries)
         )
         typer.echo(f"Pull requests merged into {read.name}: {found}.")
-        if deployments_from_tags and service:
+        if deployments_from_tags and named:
             tags = clone.tags(deployments_from_tags)
             registered = sum(
-                _register_tags(opened, policy, known, service, chunk)
+                _register_tags(opened, policy, known, named[0], chunk)
                 for chunk in _chunks(track(tags, "Registering tags", console=progress))
             )
-            typer.echo(f"{registered} of {len(tags)} tags are deployments of {service}.")
+            typer.echo(f"{registered} of {len(tags)} tags are deployments of {named[0]}.")
             if registered < len(tags):
                 raise typer.Exit(1)
 
 
+def _checked(clone: Clone, repository: str, default_branch: str | None) -> UpsertArguments:
+    """The repository as it would be made known. Refuses what is wrong before anything is stored."""
+    sent = {"name": repository, "default_branch": default_branch or clone.default_branch()}
+    right = decode(UpsertArguments, sent)
+    clone.branch(right.default_branch)
+    return right
+
+
 def _repository(
-    name: str, default_branch: str | None, clone: Clone, policy: Policy, tx: ReadTransaction
+    tx: ReadTransaction, right: UpsertArguments, *, policy: Policy, told: bool
 ) -> Repository:
     """The repository, made known if it is not. Its default branch is changed only when told."""
-    located = locate_repositories(tx, {name}, Policy())[name]
-    if isinstance(located, ShipmarkError) or not located.default_branch:
-        default_branch = default_branch or clone.default_branch()
-    elif default_branch is None:
+    located = locate_repositories(tx, {right.name}, Policy())[right.name]
+    if isinstance(located, Repository) and located.default_branch and not told:
         return located
-    return upsert_repository(tx, name, {"default_branch": default_branch}, policy=policy)
+    return upsert_repository(tx, right.name, right.facts, policy=policy)
 
 
 def _record_history(

@@ -64,11 +64,11 @@ def worker() -> None:
     chosen = current_settings()
     logs.configure(chosen.log_level, chosen.log_format)
     database = open_database(chosen)
-    prepare_schema(database)
-    running = Worker(database, policy_of(chosen))
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: running.request_stop())
     try:
+        prepare_schema(database)
+        running = Worker(database, policy_of(chosen))
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(sign, lambda *_: running.request_stop())
         running.run()
     finally:
         database.close()

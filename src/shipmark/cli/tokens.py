@@ -17,14 +17,14 @@ from shipmark.application.tokens import (
 )
 from shipmark.application.writer import transact
 from shipmark.cli.session import database
-from shipmark.settings import duration
+from shipmark.settings import time_span
 
 app = typer.Typer(help="API tokens: what clients send to be let in.", no_args_is_help=True)
 
 
 def _duration(text: str) -> timedelta:
     try:
-        return duration(text)
+        return time_span(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text} {error}") from None
 

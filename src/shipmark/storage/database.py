@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -54,6 +55,7 @@ class Database:
         """A transaction that is committed at the end of the block."""
         with self.translated(), self._connection("IMMEDIATE") as connection:
             yield StorageTransaction(connection, now=self.clock())
+            self.check_file()
             connection.commit()
 
     @contextmanager
@@ -70,6 +72,12 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+    def check_file(self) -> None:
+        """Raises Unavailable if SQLite's file was taken away: what is written then is lost."""
+        file = self.url.database
+        if self.is_sqlite and file not in (None, "", ":memory:") and not Path(file).exists():
+            raise Unavailable(f"The database file {file} is gone.")
 
     @contextmanager
     def _connection(self, begin: str) -> Iterator[Connection]:

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from shipmark.application.ports import WaitingAssignment
+from shipmark.application.ports import ServiceAssignment
 from shipmark.domain.model import PullRequest
 from shipmark.storage.sent_rows import packed, sent_rows
 from shipmark.storage.statements import chunks, sent_list
@@ -31,7 +31,7 @@ from shipmark.storage.tables import (
     pull_services,
     pulls,
     repositories,
-    waiting_assignments,
+    service_assignments,
 )
 
 STORED = tuple(
@@ -53,6 +53,21 @@ _BY_NUMBER = _by_number()
 _BY_ID = select(*STORED).where(pulls.c.id.in_(sent_list("ids")))
 _COMMITS = select(pull_commits.c.pull_id, pull_commits.c.sha).where(
     pull_commits.c.pull_id.in_(sent_list("ids"))
+)
+_WAITING = select(service_assignments).where(
+    service_assignments.c.pull_id.is_(None),
+    or_(
+        tuple_(service_assignments.c.repository_id, service_assignments.c.number).in_(
+            sent_list("keys")
+        ),
+        service_assignments.c.source_id.in_(sent_list("source_ids")),
+    ),
+)
+_CLAIM = update(service_assignments).where(service_assignments.c.id == bindparam("row_id"))
+_ASSIGNMENTS = (
+    select(service_assignments)
+    .where(service_assignments.c.pull_id.in_(sent_list("ids")))
+    .order_by(service_assignments.c.id)
 )
 _SERVICES = select(pull_services).where(pull_services.c.pull_id.in_(sent_list("ids")))
 
@@ -153,46 +168,53 @@ class Pulls:
         for part in chunks(rows):
             self._connection.execute(insert(pull_services), part)
 
-    def add_waiting_assignment(
+    def add_assignment(
         self,
+        assignment: ServiceAssignment,
         *,
+        pull_id: int | None,
         source_id: str | None,
         repository_id: int | None,
         number: int | None,
-        services: Sequence[int],
-        replace: bool,
     ) -> None:
+        if pull_id is not None and assignment.replace:
+            # What came before it counts no more, whatever is found to belong here later.
+            self._connection.execute(
+                delete(service_assignments).where(service_assignments.c.pull_id == pull_id)
+            )
         self._connection.execute(
-            insert(waiting_assignments).values(
+            insert(service_assignments).values(
+                pull_id=pull_id,
                 source_id=source_id,
                 repository_id=repository_id,
                 number=number,
-                services=json.dumps(list(services)),
-                replace=replace,
+                services=json.dumps(assignment.services),
+                replace=assignment.replace,
             )
         )
 
-    def take_waiting_assignments(
-        self, pulls_: Collection[PullRequest]
-    ) -> dict[int, list[WaitingAssignment]]:
-        taken: dict[int, dict[int, WaitingAssignment]] = defaultdict(dict)
+    def claim_assignments(self, pulls_: Collection[PullRequest]) -> set[int]:
+        claimed: dict[int, int] = {}
         for chunk in chunks(pulls_):
             by_key = {(one.repository_id, one.number): one.id for one in chunk}
             by_source = {one.source_id: one.id for one in self._maybe_github(chunk)}
-            key = tuple_(waiting_assignments.c.repository_id, waiting_assignments.c.number)
-            query = select(waiting_assignments).where(
-                or_(
-                    key.in_(list(by_key)),
-                    waiting_assignments.c.source_id.in_(list(by_source)),
-                )
-            )
-            for row in self._connection.execute(query):
+            keys = {"keys": list(by_key), "source_ids": list(by_source)}
+            for row in self._connection.execute(_WAITING, keys):
                 pull_id = by_key.get((row.repository_id, row.number)) or by_source[row.source_id]
-                taken[pull_id][row.id] = WaitingAssignment(
-                    id=row.id, services=tuple(json.loads(row.services)), replace=row.replace
+                claimed[row.id] = pull_id
+        if claimed:
+            rows = [{"row_id": id_, "pull_id": pull_id} for id_, pull_id in claimed.items()]
+            self._connection.execute(_CLAIM, rows)
+        return set(claimed.values())
+
+    def assignments_of(self, pull_ids: Collection[int]) -> dict[int, list[ServiceAssignment]]:
+        found: dict[int, list[ServiceAssignment]] = defaultdict(list)
+        for chunk in chunks(pull_ids):
+            for row in self._connection.execute(_ASSIGNMENTS, {"ids": chunk}):
+                found[row.pull_id].append(
+                    ServiceAssignment(services=tuple(json.loads(row.services)), replace=row.replace)
                 )
-        self._forget_waiting(one for found in taken.values() for one in found)
-        return {pull_id: [found[one] for one in sorted(found)] for pull_id, found in taken.items()}
+        return found
 
     def _maybe_github(self, pulls_: Sequence[PullRequest]) -> list[PullRequest]:
         """Those with a forge's id that may be GitHub's."""
@@ -203,19 +225,13 @@ class Pulls:
         github = set(self._connection.scalars(query))
         return [one for one in pulls_ if one.source_id and one.repository_id in github]
 
-    def _forget_waiting(self, ids: Iterable[int]) -> None:
-        for chunk in chunks(list(ids)):
-            self._connection.execute(
-                delete(waiting_assignments).where(waiting_assignments.c.id.in_(chunk))
-            )
-
     def with_waiting_assignments(self, limit: int) -> list[PullRequest]:
-        waiting = waiting_assignments.c
+        waiting = service_assignments.c
         query = (
             select(pulls.c.id)
             .join(repositories, repositories.c.id == pulls.c.repository_id)
             .join(
-                waiting_assignments,
+                service_assignments,
                 or_(
                     and_(
                         waiting.repository_id == pulls.c.repository_id,
@@ -227,6 +243,7 @@ class Pulls:
                     ),
                 ),
             )
+            .where(waiting.pull_id.is_(None))
             .limit(limit)
         )
         return self.get(set(self._connection.scalars(query)))

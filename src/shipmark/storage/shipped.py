@@ -126,14 +126,23 @@ def count_in_window() -> ColumnElement[int]:
 
 def window_ships_any() -> ColumnElement[bool]:
     """Whether a window in the enclosing query ships anything at all."""
-    return exists().select_from(pulls).where(shipped_in_window()).correlate_except(pulls)
+    return _has_any(select(true()).select_from(pulls).where(shipped_in_window()), pulls)
 
 
 def list_ships_any() -> ColumnElement[bool]:
     """Whether a deployment in the enclosing query lists a merged pull request."""
-    return (
-        exists()
-        .select_from(deployment_pulls.join(pulls, pulls.c.id == deployment_pulls.c.pull_id))
-        .where(deployment_pulls.c.deployment_id == deployments.c.id, pulls.c.merged_at.is_not(None))
-        .correlate_except(deployment_pulls, pulls)
+    listed = deployment_pulls.join(pulls, pulls.c.id == deployment_pulls.c.pull_id)
+    return _has_any(
+        select(true())
+        .select_from(listed)
+        .where(
+            deployment_pulls.c.deployment_id == deployments.c.id, pulls.c.merged_at.is_not(None)
+        ),
+        deployment_pulls,
+        pulls,
     )
+
+
+def _has_any(query: Select[Any], *tables: FromClause) -> ColumnElement[bool]:
+    """EXISTS, said so that PostgreSQL looks for each row and does not first hash them all."""
+    return query.limit(1).correlate_except(*tables).scalar_subquery().is_(true())

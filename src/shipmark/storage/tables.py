@@ -194,18 +194,23 @@ pull_services = Table(
     Column("service_id", Id, ForeignKey("services.id"), primary_key=True),
 )
 
-# Assignments to pull requests not imported yet, by whichever key came. They are applied in the
-# order of their ids when the pull request arrives, as if it had been there all along.
-waiting_assignments = Table(
-    "waiting_assignments",
+# Every assignment of services, in the order they were made. One that came before its pull request
+# waits, by whichever key it came with, and takes its place in that order once the two are found to
+# belong together; ``pull_services`` is what they come to.
+service_assignments = Table(
+    "service_assignments",
     metadata,
     _id(),
+    _ref("pull_id", "pulls", nullable=True),
     Column("source_id", String, index=True),
     _ref("repository_id", "repositories", nullable=True),
     Column("number", BigInteger),
     Column("services", Text, nullable=False),
     Column("replace", Boolean, nullable=False, server_default=false()),
-    Index("ix_waiting_assignments_pull", "repository_id", "number"),
+    Index("ix_service_assignments_key", "repository_id", "number"),
+    Index("ix_service_assignments_pull_id", "pull_id"),
+    # The order of the ids is that of the assignments: none is given out twice.
+    sqlite_autoincrement=True,
 )
 
 deployments = Table(

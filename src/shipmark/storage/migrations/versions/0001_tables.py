@@ -162,7 +162,7 @@ def upgrade() -> None:
         "pulls",
         sa.Column("id", ID, nullable=False),
         sa.Column("repository_id", ID, nullable=False),
-        sa.Column("number", ID, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("base_ref", BY_CODE_POINT, nullable=False),
         sa.Column("merged_at", sa.BigInteger(), nullable=True),
         sa.Column("merge_commit_sha", BY_CODE_POINT, nullable=True),
@@ -236,30 +236,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_tokens_digest")),
     )
     op.create_table(
-        "waiting_assignments",
-        sa.Column("id", ID, nullable=False),
-        sa.Column("source_id", sa.String(), nullable=True),
-        sa.Column("repository_id", ID, nullable=True),
-        sa.Column("number", ID, nullable=True),
-        sa.Column("services", sa.Text(), nullable=False),
-        sa.Column("replace", sa.Boolean(), server_default=sa.false(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["repository_id"],
-            ["repositories.id"],
-            name=op.f("fk_waiting_assignments_repository_id"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_waiting_assignments")),
-    )
-    op.create_index(
-        "ix_waiting_assignments_pull",
-        "waiting_assignments",
-        ["repository_id", "number"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_waiting_assignments_source_id"), "waiting_assignments", ["source_id"], unique=False
-    )
-    op.create_table(
         "deployment_commits",
         sa.Column("deployment_id", ID, nullable=False),
         sa.Column("place", sa.Integer(), nullable=False),
@@ -320,9 +296,9 @@ def upgrade() -> None:
         sa.Column("deployed_at", sa.BigInteger(), nullable=False),
         sa.Column("reference_id", BY_CODE_POINT, nullable=False),
         sa.Column("reached_at", sa.BigInteger(), nullable=False),
-        sa.Column("reached_number", ID, nullable=False),
+        sa.Column("reached_number", sa.BigInteger(), nullable=False),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
-        sa.Column("opened_number", ID, nullable=False),
+        sa.Column("opened_number", sa.BigInteger(), nullable=False),
         sa.Column("raises", sa.Boolean(), nullable=False),
         sa.Column("is_waiting", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -359,3 +335,33 @@ def upgrade() -> None:
         postgresql_where=IS_WAITING,
         sqlite_where=IS_WAITING,
     )
+    op.create_table(
+        "service_assignments",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("pull_id", ID, nullable=True),
+        sa.Column("source_id", sa.String(), nullable=True),
+        sa.Column("repository_id", ID, nullable=True),
+        sa.Column("number", sa.BigInteger(), nullable=True),
+        sa.Column("services", sa.Text(), nullable=False),
+        sa.Column("replace", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["pull_id"], ["pulls.id"], name=op.f("fk_service_assignments_pull_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["repository_id"],
+            ["repositories.id"],
+            name=op.f("fk_service_assignments_repository_id"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_service_assignments")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "ix_service_assignments_key",
+        "service_assignments",
+        ["repository_id", "number"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_service_assignments_source_id"), "service_assignments", ["source_id"], unique=False
+    )
+    op.create_index("ix_service_assignments_pull_id", "service_assignments", ["pull_id"])

@@ -1,0 +1,130 @@
+"""Every question that is asked while something is written is answered by an index."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+
+import pytest
+from sqlalchemy import select
+from tests.builders import at, sha
+from tests.engine.crowd import LENGTHS, LONG, the_middle_of
+from tests.engine.work import plan_of, recorded
+
+from shipmark.application.ports import LaneKey
+from shipmark.application.queries import Page
+from shipmark.domain.attribution import Arrival
+from shipmark.domain.model import BEGINNING, Order, Position, everything_by
+from shipmark.storage.database import Database
+from shipmark.storage.tables import windows
+from shipmark.storage.transaction import StorageTransaction
+
+MIDDLE = the_middle_of(LONG)
+PAGE = Page(limit=100)
+
+WHOLE_TABLE = re.compile(r"^SCAN (?!wanted|anon_\d|CONSTANT ROW|\()|Seq Scan on ")
+SMALL = re.compile(r"Seq Scan on (repositories|services|lanes|pull_services)\b")
+"""There are as many of these as an organisation has, or as few as this test made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """The ids of what stands in the middle of the long lane."""
+
+    repository: int
+    lane: int
+    deployment: int
+    pull: int
+
+    @classmethod
+    def of(cls, tx: StorageTransaction) -> "Known":
+        (repository,) = tx.repositories.named({LONG})[LONG]
+        (deployment,) = tx.deployments.by_reference_ids({f"{LONG}#{MIDDLE}"}).values()
+        (window,) = tx.windows.of([deployment.id])
+        (pull,) = tx.pulls.by_number({(repository.id, MIDDLE)}).values()
+        return cls(
+            repository=repository.id, lane=window.lane_id, deployment=deployment.id, pull=pull.id
+        )
+
+
+def neighbours(tx: StorageTransaction, known: Known) -> object:
+    """The mark before some places in the lane, and the windows after them."""
+    orders = [Order(at(hours), "new") for hours in (0, MIDDLE + 0.2, LENGTHS[LONG] + 1)]
+    arrivals = [
+        Arrival(deployment_id=0, order=order, reached=everything_by(order.deployed_at))
+        for order in orders
+    ]
+    (lane,) = tx.windows.open({known.lane: arrivals})
+    return [
+        [
+            lane.mark_before(order),
+            next(iter(lane.raising_after(order)), None),
+            next(iter(lane.above_after(order, BEGINNING)), None),
+        ]
+        for order in orders
+    ]
+
+
+def pages_of_neighbours(tx: StorageTransaction, known: Known) -> object:
+    order = Order(at(MIDDLE + 0.2), "new")
+    arrival = Arrival(deployment_id=0, order=order, reached=everything_by(order.deployed_at))
+    (lane,) = tx.windows.open({known.lane: [arrival]})
+    return list(islice(lane.raising_after(order), 60))
+
+
+ANY_LANE = LaneKey(repository_id=1, branch="main", service_id=1, environment="production")
+
+COMMIT = sha(MIDDLE)
+
+QUESTIONS: dict[str, Callable[[StorageTransaction, Known], object]] = {
+    "the neighbours of a place": neighbours,
+    "many neighbours": pages_of_neighbours,
+    "the windows that hold pull requests": lambda tx, known: tx.windows.covering({known.pull}),
+    "the windows that wait": lambda tx, known: tx.windows.waiting_for(
+        {(known.repository, "main"): [Position(at(MIDDLE), MIDDLE)]}
+    ),
+    "the windows of deployments": lambda tx, known: tx.windows.of({known.deployment}),
+    "whether it is a rollback": lambda tx, known: tx.windows.rolled_back({known.deployment}),
+    "how deployments stand": lambda tx, known: tx.deployments.standings({known.deployment}),
+    "how many it ships": lambda tx, known: tx.deployments.count_shipped({known.deployment}),
+    "what it ships": lambda tx, known: tx.reports.shipped_pulls(known.deployment, PAGE),
+    "what ships a pull request": lambda tx, known: tx.reports.shipping(known.pull),
+    "the lanes of a pull request": lambda tx, known: tx.reports.lanes_of(known.pull),
+    "what a window leaves out": lambda tx, known: tx.reports.left_out(
+        tx.windows.of({known.deployment})[0], 10
+    ),
+    "who names a commit": lambda tx, known: tx.deployments.naming({(known.repository, COMMIT)}),
+    "what a commit may be": lambda tx, known: tx.commits.candidates({(known.repository, COMMIT)}),
+    "whether a commit is known": lambda tx, _: tx.commits.known({(None, COMMIT[:7])}),
+    "a pull request by number": lambda tx, known: tx.pulls.by_number({(known.repository, MIDDLE)}),
+    "a deployment by reference_id": lambda tx, _: tx.deployments.by_reference_ids({f"{LONG}#1"}),
+    "a lane by its key": lambda tx, _: tx.lanes.find([ANY_LANE]),
+    "what is due": lambda tx, _: tx.deployments.claim_due(limit=10, lease_until=at(0)),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_it_is_answered_by_an_index(crowded: Database, question: str) -> None:
+    with crowded.trial() as tx:
+        if not crowded.is_sqlite:
+            tx.connection.exec_driver_sql("ANALYZE")
+        known = Known.of(tx)
+        with recorded(crowded) as statements:
+            QUESTIONS[question](tx, known)
+        plans = {
+            one.sql: plan_of(tx.connection, one)
+            for one in statements
+            if not one.is_many and not one.sql.startswith("INSERT")
+        }
+    assert plans
+    for sql, plan in plans.items():
+        read_whole = [line for line in plan if WHOLE_TABLE.search(line) and not SMALL.search(line)]
+        assert not read_whole, sql
+
+
+def test_a_table_that_is_read_as_a_whole_is_found_out(crowded: Database) -> None:
+    with crowded.trial() as tx, recorded(crowded) as statements:
+        tx.connection.scalar(select(windows.c.raises).where(windows.c.opened_number == 5))
+    with crowded.trial() as tx:
+        plan = plan_of(tx.connection, statements[-1])
+    assert any(WHOLE_TABLE.search(line) and not SMALL.search(line) for line in plan)
