@@ -104,3 +104,20 @@ def test_a_refused_deployment_makes_no_service(shop: Shop) -> None:
     shop.refused_deploy(service="of a refused deployment", repository="acme/typo")
     shop.refused_deploy(service="of a refused deployment", merge_commit_shas=[shop.sha(9)])
     assert all_pages(shop.server, "services.list", limit=1000) == before
+
+
+def test_a_cursor_is_good_for_its_own_list_alone(shop: Shop) -> None:
+    shop.deploy(1)
+    shop.server.call("repositories.upsert", name=f"{shop.repository}-2", default_branch="main")
+    cursor = shop.server.call("repositories.list", limit=1)["next_cursor"]
+    assert shop.server.call("repositories.list", limit=1, cursor=cursor)["ok"]
+    refusal = shop.server.refusal("services.list", cursor=cursor)
+    assert refusal.what == (422, "invalid_arguments", "cursor")
+
+
+@pytest.mark.parametrize("name", ["acme/", "/shop", "acme//shop", "acme/sh\nop"])
+def test_a_name_with_an_empty_part_or_several_lines_is_no_repository(
+    server: LiveServer, name: str
+) -> None:
+    refusal = server.refusal("repositories.upsert", name=name, default_branch="main")
+    assert refusal.what == (422, "invalid_arguments", "name")

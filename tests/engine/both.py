@@ -27,18 +27,17 @@ SHIPPED = union_all(
 )
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Assigned:
-    """Services assigned to a pull request by one of its keys.
+    """Services assigned to a pull request, imported or not, by one of its two keys."""
 
-    ``pull`` is None until a pull request is known that has the key.
-    """
-
-    source_id: str | None
     key: PullKey | None
+    source_id: str | None
     services: frozenset[str]
     replace: bool
-    pull: PullKey | None = None
+
+    def is_of(self, pull: model.Pull) -> bool:
+        return self.key == pull.key if self.source_id is None else self.source_id == pull.source_id
 
 
 @dataclass(kw_only=True)
@@ -55,6 +54,15 @@ class Both:
         stored = upsert_repository(self.tx, repository, {"default_branch": branch}, policy=POLICY)
         self.repositories[repository] = stored.id
         self.facts.default_branches[repository] = branch
+
+    def assign_services(self) -> None:
+        """Tell the model what all assignments so far, in order, come to."""
+        for pull in self.facts.pulls.values():
+            services: frozenset[str] = frozenset()
+            for one in self.assignments:
+                if one.is_of(pull):
+                    services = one.services if one.replace else services | one.services
+            self.facts.services[pull.key] = services
 
     def let_pass(self, days: float) -> None:
         later = self.tx.now + timedelta(days=days)
@@ -165,7 +173,7 @@ class Both:
             for pull in expected.merged
             if service is None or self._may_go_to(pull.key, service.identifier)
         }
-        for deployed, wanted in ((True, candidates & shipped), (False, candidates - shipped)):
+        for deployed, wanted in ((True, shipped), (False, candidates - shipped)):
             filter_ = PullFilter(
                 deployed=deployed,
                 environment=environment,
@@ -187,11 +195,3 @@ class Both:
 
 def _point(position: Position) -> model.Point:
     return position.at, inf if position.number == LAST_NUMBER else position.number
-
-
-def services_after(assignments: Iterable[Assigned]) -> frozenset[str]:
-    """The services that assignments, in the order they were made, come to."""
-    services: frozenset[str] = frozenset()
-    for one in assignments:
-        services = one.services if one.replace else services | one.services
-    return services

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
-from tests.engine.both import POLICY, Assigned, Both, services_after
+from tests.engine.both import POLICY, Assigned, Both
 from tests.reference_model import Answers, Deployment, Pull, PullKey
 
 from shipmark.application import change
@@ -114,9 +114,9 @@ class Upsert:
         if complete or "naming" in self.about:
             values |= {} if one.repository is None else {"repository": one.repository}
             values |= (
-                {"merge_commit_shas": one.merge_commit_shas}
-                if one.merge_commit_shas
-                else {"commit_sha": one.commit_sha, "integration_branch": one.integration_branch}
+                {"commit_sha": one.commit_sha, "integration_branch": one.integration_branch}
+                if one.commit_sha
+                else {"merge_commit_shas": one.merge_commit_shas}
             )
         return values
 
@@ -175,7 +175,6 @@ class Import:
     items: tuple[tuple[PullKey, Mapping[str, Any]], ...]
 
     def happen(self, both: Both) -> None:
-        before = dict(both.facts.pulls)
         facts, expected = [], []
         for key, given in self.items:
             values = resolved(key, given)
@@ -188,24 +187,8 @@ class Import:
             )
             unchanged = Change.UNCHANGED if known == both.facts.pulls[key] else Change.UPDATED
             expected.append(Change.CREATED if known is None else unchanged)
-        for key in {key for key, _ in self.items}:
-            if before.get(key) != both.facts.pulls[key]:
-                apply_waiting(both, both.facts.pulls[key])
+        both.assign_services()
         assert record_pulls(both.tx, facts, policy=POLICY) == expected
-
-
-def apply_waiting(both: Both, pull: Pull) -> None:
-    for one in both.assignments:
-        by_id = one.key is None and one.source_id == pull.source_id
-        if one.pull is None and (one.key == pull.key or by_id):
-            one.pull = pull.key
-    assign(both, pull.key)
-
-
-def assign(both: Both, key: PullKey) -> None:
-    """Make the services of a pull request what all its assignments come to."""
-    of_pull = [one for one in both.assignments if one.pull == key]
-    both.facts.services[key] = services_after(of_pull)
 
 
 @dataclass(frozen=True)
@@ -217,18 +200,18 @@ class Assign:
 
     def happen(self, both: Both) -> None:
         source_id = source_id_of(self.key)
-        assignment = Assigned(
-            source_id=source_id if self.by_source_id else None,
-            key=None if self.by_source_id else self.key,
-            services=self.services,
-            replace=self.replace,
+        both.assignments.append(
+            Assigned(
+                key=None if self.by_source_id else self.key,
+                source_id=source_id if self.by_source_id else None,
+                services=self.services,
+                replace=self.replace,
+            )
         )
-        pull = both.facts.pulls.get(self.key)
-        if pull is not None and not (self.by_source_id and pull.source_id != source_id):
-            assignment.pull = self.key
-        both.assignments.append(assignment)
-        assign(both, self.key)
-        set_services(both.tx, self._request(source_id), policy=POLICY)
+        both.assign_services()
+        answered = set_services(both.tx, self._request(source_id), policy=POLICY)
+        if answered.pull is not None:
+            assert frozenset(answered.services) == both.facts.services[self.key]
 
     def _request(self, source_id: str) -> Assignment:
         chosen = tuple((service, None) for service in sorted(self.services))

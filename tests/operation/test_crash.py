@@ -35,36 +35,30 @@ class Load:
         self.ids: dict[str, int] = {}
         self.refused: dict[str, int] = {}
         self.unanswered: set[str] = set()
-        self._answered = threading.Condition()
+        self._lock = threading.Lock()
 
-    def send(self) -> ThreadPoolExecutor:
-        """Begin to send those that were not answered with 200 yet; leaving it waits for them."""
-        threads = ThreadPoolExecutor(THREADS)
-        for one in self.deployments:
-            if one.reference_id not in self.ids:
-                threads.submit(self._register, one)
-        return threads
+    def send(self, *, after: int = -1, then: Callable[[], None] = lambda: None) -> None:
+        """Send those that were not answered with 200 yet; ``after`` so many do something."""
+        enough = len(self.ids) + after
 
-    def _register(self, one: Deployment) -> None:
-        try:
-            response = self.server.send("deployments.create", json=as_arguments(one))
-        except httpx.TransportError:
-            self.unanswered.add(one.reference_id)
-            return
-        with self._answered:
-            if response.status_code == 200:
-                self.ids[one.reference_id] = response.json()["id"]
-                self.unanswered.discard(one.reference_id)
-            else:
-                self.refused[one.reference_id] = response.status_code
-            self._answered.notify_all()
+        def register(one: Deployment) -> None:
+            try:
+                response = self.server.send("deployments.create", json=as_arguments(one))
+            except httpx.TransportError:
+                self.unanswered.add(one.reference_id)
+                return
+            with self._lock:
+                if response.status_code == 200:
+                    self.ids[one.reference_id] = response.json()["id"]
+                    self.unanswered.discard(one.reference_id)
+                else:
+                    self.refused[one.reference_id] = response.status_code
+                if len(self.ids) == enough:
+                    then()
 
-    def when_answered(self, count: int, then: Callable[[], None]) -> None:
-        """Do something once this many more were answered."""
-        with self._answered:
-            enough = len(self.ids) + count
-            assert self._answered.wait_for(lambda: len(self.ids) >= enough, timeout=60)
-        then()
+        waiting = [one for one in self.deployments if one.reference_id not in self.ids]
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(register, waiting))
 
     def stored(self, ids: Iterable[str]) -> list[Deployment]:
         wanted = set(ids)
@@ -83,8 +77,7 @@ def load(serve: Serve) -> Load:
 def test_what_was_answered_before_a_kill_is_there_once_and_attributed_right(load: Load) -> None:
     server = load.server
     for _ in range(2):
-        with load.send():
-            load.when_answered(50, server.kill)
+        load.send(after=50, then=server.kill)
         assert load.unanswered
         server.start()
         stored = stored_by(server)
@@ -93,8 +86,7 @@ def test_what_was_answered_before_a_kill_is_there_once_and_attributed_right(load
         assert shown_by(server) == expected_of(facts_of(PULLS, load.stored(stored)))
     before = dict(load.ids)
     load.ids.clear()
-    with load.send():
-        pass
+    load.send()
     assert len(load.ids) == len(load.deployments)
     assert load.ids.items() >= before.items()
     assert shown_by(server) == expected_of(facts_of(PULLS, load.deployments))
@@ -102,8 +94,7 @@ def test_what_was_answered_before_a_kill_is_there_once_and_attributed_right(load
 
 def test_a_graceful_stop_answers_and_stores_or_refuses_and_does_not(load: Load) -> None:
     server = load.server
-    with load.send():
-        load.when_answered(50, server.terminate)
+    load.send(after=50, then=server.terminate)
     server.wait()
     assert len(load.ids) < len(load.deployments)
     assert set(load.refused.values()) <= {503}

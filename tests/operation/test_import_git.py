@@ -190,3 +190,12 @@ def test_another_branch_is_read_without_making_it_the_default(
         repository = tx.repositories.named({REPOSITORY})[REPOSITORY][0]
     assert "Pull requests merged into develop: 1." in printed
     assert repository.default_branch == "main"
+
+
+def test_a_default_branch_that_is_not_there_is_refused_before_anything_is_stored(
+    team: Team, database: Database, database_url: str
+) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        import_git(team, database_url, "--default-branch", "nope")
+    with database.read() as tx:
+        assert tx.repositories.named({REPOSITORY})[REPOSITORY] == []

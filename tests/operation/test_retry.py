@@ -48,10 +48,9 @@ def test_a_deployment_waits_expires_and_comes_back(shop: Shop) -> None:
     shop.deploy(2, reference_id="started anew", commit_sha=shop.sha(2))
     assert first["attribution"]["status"] == "pending"
     waiting = shop.info("imported late")["attribution"]
-    assert waiting["attempts"] == 0
-    assert waiting["next_attempt_at"] < waiting["retried_until"]
+    assert waiting["next_attempt_at"] <= waiting["retried_until"]
 
-    retried = watch(shop, "imported late", lambda now: now["attempts"] >= 1)
+    retried = watch(shop, "imported late", lambda now: now["attempts"] > waiting["attempts"])
     assert (retried["status"], retried["reason"]) == ("pending", "commit_not_imported")
     assert retried["next_attempt_at"] > waiting["next_attempt_at"]
 

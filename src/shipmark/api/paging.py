@@ -39,7 +39,7 @@ def cursor_of(name: str, *key: type) -> Form:
         if value == "":
             return None
         try:
-            sent = msgspec.json.decode(base64.urlsafe_b64decode(str(value)), type=shape)
+            _, *sent = msgspec.json.decode(base64.urlsafe_b64decode(str(value)), type=shape)
             return tuple(_storable(part) for part in sent)
         except (binascii.Error, msgspec.MsgspecError, ValueError, OverflowError):
             raise InvalidArgument(
