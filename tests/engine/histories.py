@@ -116,6 +116,7 @@ operations: SearchStrategy[Operation] = st.one_of(
     imports,
     upserts,
     assignments,
+    assignments,
     pushes,
     st.builds(Delete, references),
     st.builds(SetDefaultBranch, repositories, st.sampled_from(("main", "develop", None))),

@@ -35,7 +35,6 @@ def test_they_agree_after_every_step(database: Database, history: Sequence[Opera
         both.agree_in_reports()
 
 
-@settings(max_examples=settings.default.max_examples * 2)
 @given(facts=final_facts, data=st.data())
 def test_the_order_in_which_facts_arrive_does_not_matter(
     database: Database, facts: Sequence[Operation], data: st.DataObject

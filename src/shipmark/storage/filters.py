@@ -50,7 +50,8 @@ def pull_conditions(filter_: PullFilter) -> list[ColumnElement[bool]]:
         conditions.append(pulls.c.listed_at >= filter_.since)
     if filter_.until is not None:
         conditions += [pulls.c.listed_at < filter_.until, pulls.c.merged_at.is_not(None)]
-    if filter_.service_id is not None:
+    # What a service shipped may belong to another: explicit lists do not ask whose it is.
+    if filter_.service_id is not None and not filter_.deployed:
         conditions.append(_may_go_to(filter_.service_id, assigned_only=filter_.deployed is None))
     if filter_.deployed is not None:
         shipped = or_(_is_reached(filter_), _is_listed(filter_))
