@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -29,13 +30,15 @@ class PullFacts:
 
     ``values`` are facts by the field of `PullRequest` they belong to; what is absent stays as it
     is stored. ``base_ref`` is always among them. Where ``only_unknown``, they only fill in what is
-    not known yet: a history read from git takes nothing back that a forge has told.
+    not known yet: a history read from git takes nothing back that a forge has told. ``as_of`` is
+    when a forge last changed the pull request, by which an older message is told from a newer one.
     """
 
     repository: str
     number: int
     values: Mapping[str, Any] = field(default_factory=dict)
     only_unknown: bool = False
+    as_of: datetime | None = None
 
     def news(self, known: PullRequest) -> dict[str, Any]:
         """The facts to be stored over those of a pull request that is known."""

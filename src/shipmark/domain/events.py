@@ -1,0 +1,47 @@
+"""What happens at a forge or a deploy system, from which a rule may infer a deployment."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class EventSource(StrEnum):
+    """Where an event comes from; a deploy rule is about one of them."""
+
+    GITHUB_ACTIONS = "github_actions"
+    GITHUB_DEPLOYMENTS = "github_deployments"
+    GITLAB_PIPELINES = "gitlab_pipelines"
+    GITLAB_DEPLOYMENTS = "gitlab_deployments"
+    BITBUCKET_PIPELINES = "bitbucket_pipelines"
+    AZURE_PIPELINES = "azure_pipelines"
+    ARGO_CD = "argo_cd"
+    RELEASE = "release"
+    TAG = "tag"
+    MERGED_PULL_REQUEST = "merged_pull_request"
+    PUSH = "push"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceEvent:
+    """One thing that finished, once for each time it did.
+
+    ``key`` names it for good: the same event delivered again, or read from the forge's API, has
+    the same key. It begins with the forge, the repository and the kind of thing
+    (``github:org/app:run:123:1``). ``workflow`` is the name of a workflow, pipeline or application;
+    ``branch`` is what it ran on or merged into, without ``refs/heads/``.
+    """
+
+    source: EventSource
+    key: str
+    repository: str
+    at: datetime
+    success: bool
+    commit_sha: str | None = None
+    branch: str | None = None
+    tag: str | None = None
+    environment: str | None = None
+    workflow: str | None = None
+    stage: str | None = None
+    job: str | None = None
+    pull_number: int | None = None
+    url: str | None = None
