@@ -1,5 +1,6 @@
 """The composition root: settings become a database, a writer, a worker and an application."""
 
+import gc
 import os
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,9 @@ from shipmark.application.writer import Writer
 from shipmark.settings import Settings, SettingsError, load
 from shipmark.storage import migrations
 from shipmark.storage.database import Database
+
+COLLECTED_AFTER = 50_000
+"""New objects after which the garbage collector looks for cycles among them."""
 
 
 def open_database(settings: Settings) -> Database:
@@ -75,6 +79,17 @@ def schema_version(database: Database) -> str | None:
     return version
 
 
+def _spare_the_collector() -> None:
+    """Take what was made so far out of the garbage collector's rounds, and let it go them seldom.
+
+    By default it walks every module and statement after some thousand new objects, which a burst
+    of requests makes many times a second: that was 1 request in 100 taking three times as long.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECTED_AFTER, 20, 50)
+
+
 def build(settings: Settings) -> Starlette:
     """The application and all it stands on, taken down in order when it stops."""
     policy = policy_of(settings)
@@ -96,6 +111,7 @@ def build(settings: Settings) -> Starlette:
                 schema_version=partial(schema_version, database),
                 newest_version=migrations.newest_version(),
             )
+            _spare_the_collector()
             if settings.with_worker:
                 worker.start()
             try:

@@ -32,7 +32,7 @@ def test_what_nobody_foresaw_is_an_internal_error_that_can_be_found_in_the_log(
     assert "windows" in error
     assert "windows" not in refusal.message
     response = server.send("deployments.create", json=shop.deployment(1))
-    assert f'"request_id": "{response.headers["X-Request-Id"]}"' in server.log
+    assert response.headers["X-Request-Id"] in server.log
     run_sql(database_url, "ALTER TABLE elsewhere RENAME TO windows")
     assert shop.deploy(1, reference_id="x")["id"]
     # It does not stop without errors in its log.

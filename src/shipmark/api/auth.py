@@ -5,8 +5,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from shipmark.api.calls import Api
-from shipmark.application.tokens import Scope, Token, authenticate
-from shipmark.domain.errors import MissingScope, NotAuthed, Unavailable
+from shipmark.application.tokens import Scope, Token
+from shipmark.domain.errors import MissingScope, NotAuthed, ShipmarkError, Unavailable
 
 USE_NOTED_EVERY = timedelta(minutes=1)
 """When a token was last used is kept to the minute: more would make a write of every read."""
@@ -20,7 +20,9 @@ async def authorise(api: Api, header: str | None, scopes: Collection[Scope]) -> 
     scheme, _, secret = (header or "").strip().partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise NotAuthed
-    token = await api.read(lambda tx: authenticate(tx, secret.strip()))
+    token = await api.tokens.get(secret.strip())
+    if isinstance(token, ShipmarkError):
+        raise token
     _note_use(api, token)
     if not token.scopes & {Scope.ADMIN, *scopes}:
         raise MissingScope(

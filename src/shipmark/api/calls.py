@@ -8,18 +8,22 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
+from shipmark.api.arrivals import Arrivals
+from shipmark.api.look_ups import LookUps
 from shipmark.application.queries import ReadTransaction
-from shipmark.application.tokens import Token
+from shipmark.application.tokens import Token, authenticate
 from shipmark.application.works import Works
 from shipmark.application.writer import Database, Work, Writer, tried
+from shipmark.domain.errors import ShipmarkError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Api:
     """What the handlers stand on, handed to them by the composition root.
 
@@ -36,6 +40,15 @@ class Api:
     newest_version: str
     last_noted: dict[int, datetime] = field(default_factory=dict)
 
+    @cached_property
+    def tokens(self) -> LookUps[str, Token | ShipmarkError]:
+        """The token behind a secret, or why it is refused."""
+        return LookUps(lambda secrets: self.read(partial(authenticate, secrets_=secrets)))
+
+    @cached_property
+    def _arrivals(self) -> Arrivals:
+        return Arrivals(asyncio.get_running_loop())
+
     async def read(self, run: Callable[[ReadTransaction], Result]) -> Result:
         """Run in a transaction that only reads."""
         return await self.in_thread(lambda: tried(self.database.read, run))
@@ -46,7 +59,7 @@ class Api:
 
     async def write(self, work: Work[Item, Result], item: Item) -> Result:
         """Have the writer do it; answers once it is committed."""
-        return await asyncio.wrap_future(self.writer.submit(work, item))
+        return await self._arrivals.awaited(self.writer.submit(work, item))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

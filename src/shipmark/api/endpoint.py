@@ -6,6 +6,7 @@ argument. Look-ups come last, in the use case.
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, get_type_hints
 
 import msgspec
@@ -104,7 +105,25 @@ def method(
 def address_of(request: Request) -> str:
     """The address at which the client reaches this server, without a slash at the end."""
     api: Api = request.app.state.api
-    return api.base_url or str(request.base_url).rstrip("/")
+    scope = request.scope
+    host = request.headers.get("Host", "")
+    return api.base_url or _address(scope["scheme"], host, scope["server"], scope["root_path"])
+
+
+@lru_cache(1024)
+def _address(scheme: str, host: str, server: tuple[str, int] | None, root_path: str) -> str:
+    """What Starlette takes the address to be; it takes long to find out, and is asked often."""
+    headers = [(b"host", host.encode("latin-1"))] if host else []
+    scope = {
+        "type": "http",
+        "scheme": scheme,
+        "headers": headers,
+        "server": server,
+        "path": "/",
+        "root_path": root_path,
+        "query_string": b"",
+    }
+    return str(Request(scope).base_url).rstrip("/")
 
 
 async def _body(request: Request, most: int) -> bytes:

@@ -4,6 +4,7 @@ import logging
 import re
 import time
 import uuid
+from typing import Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,7 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shipmark.api.errors import error_response
 from shipmark.domain.errors import ShipmarkError
 
-log = logging.getLogger("shipmark.requests")
+log = logging.getLogger(__name__)
+requests: Any = structlog.get_logger()
 
 ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -41,29 +43,29 @@ class RequestId:
                 ]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self.app(scope, receive, send_with_id)
-            except Exception:
-                log.exception("A request failed in a way nobody foresaw")
-                if not status:
-                    answer = error_response(
-                        ShipmarkError(
-                            "Something went wrong here. It is in the server's log under the "
-                            f"request id {request_id}."
-                        ),
-                        request_id,
-                    )
-                    await answer(scope, receive, send_with_id)
-            log.info(
-                "request",
-                extra={
-                    "method": scope["method"],
-                    "path": scope["path"],
-                    "status": status,
-                    "seconds": round(time.perf_counter() - began, 6),
-                },
-            )
+        # Each request runs in a task of its own, whose context ends with it.
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception:
+            log.exception("A request failed in a way nobody foresaw")
+            if not status:
+                answer = error_response(
+                    ShipmarkError(
+                        "Something went wrong here. It is in the server's log under the "
+                        f"request id {request_id}."
+                    ),
+                    request_id,
+                )
+                await answer(scope, receive, send_with_id)
+        requests.info(
+            "request",
+            logger="shipmark.requests",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            seconds=round(time.perf_counter() - began, 6),
+        )
 
 
 def _sent_id(scope: Scope) -> str | None:

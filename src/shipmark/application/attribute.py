@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from shipmark.application.policy import Policy
 from shipmark.application.ports import LaneKey, Standing, Transaction
@@ -37,10 +38,23 @@ from shipmark.domain.model import (
 
 @dataclass(slots=True)
 class Touched:
-    """The deployments whose status may have changed, and why some of them have no window."""
+    """The deployments whose status may have changed, and why some of them have no window.
+
+    ``new`` are those that were stored just now, with their windows in ``added``: they need not be
+    read again.
+    """
 
     deployments: set[int] = field(default_factory=set)
     waits_for: dict[int, Reason] = field(default_factory=dict)
+    new: dict[int, Deployment] = field(default_factory=dict)
+    added: dict[int, Window] = field(default_factory=dict)
+
+
+class Settled(NamedTuple):
+    """A deployment as it stands now, and how many pull requests it ships where that was counted."""
+
+    deployment: Deployment
+    pull_requests: int | None
 
 
 class Evidence:
@@ -79,6 +93,8 @@ def place(tx: Transaction, deployments: Sequence[Deployment], *, new: bool = Fal
     ``new`` says that they have none yet. Whoever calls this holds the locks of the repositories.
     """
     touched = Touched(deployments={deployment.id for deployment in deployments})
+    if new:
+        touched.new = {deployment.id: deployment for deployment in deployments}
     evidence = Evidence(tx, deployments)
     listing = [d for d in deployments if d.method is Method.MERGE_COMMIT_SHAS]
     reaching = [d for d in deployments if d.method is not Method.MERGE_COMMIT_SHAS]
@@ -151,15 +167,22 @@ def _place_windows(
             entering.remove(same)
         else:
             _remove(tx, window, touched)
+    _insert(tx, {lane: entering for lane, entering in arrivals.items() if entering}, touched)
+
+
+def _insert(tx: Transaction, arrivals: Mapping[int, Sequence[Arrival]], touched: Touched) -> None:
+    """Put windows into their lanes, whose locks are held."""
     changed = [
         window
-        for lane in tx.windows.open(
-            {lane: entering for lane, entering in arrivals.items() if entering}
-        )
+        for lane in tx.windows.open(arrivals)
         for window in insert_windows(lane, arrivals[lane.id])
     ]
-    tx.windows.save(changed)
+    new = {(lane, one.deployment_id) for lane, entering in arrivals.items() for one in entering}
+    added = [one for one in changed if (one.lane_id, one.deployment_id) in new]
+    tx.windows.add(added)
+    tx.windows.save([one for one in changed if (one.lane_id, one.deployment_id) not in new])
     touched.deployments.update(window.deployment_id for window in changed)
+    touched.added |= {window.deployment_id: window for window in added}
 
 
 def _remove(tx: Transaction, window: Window, touched: Touched) -> None:
@@ -229,22 +252,45 @@ def withdraw(tx: Transaction, deployments: Sequence[Deployment]) -> Touched:
     return touched
 
 
-def settle(tx: Transaction, touched: Touched, policy: Policy) -> dict[int, Standing]:
-    """Bring the status of touched deployments up to date and answer how each stands now."""
+def settle(tx: Transaction, touched: Touched, policy: Policy) -> dict[int, Settled]:
+    """Bring the status of touched deployments up to date and answer how each stands now, by id."""
     settled = {}
-    changed = []
-    for before in tx.deployments.standings(touched.deployments):
-        after = _settled(before, touched.waits_for.get(before.deployment.id), tx, policy)
-        settled[after.deployment.id] = after
-        if after != before:
-            changed.append(after)
+    changed: list[Deployment] = []
+    marks: dict[int, bool] = {}
+    known = tx.deployments.standings(touched.deployments - touched.new.keys())
+    for before in [*_standings_of_new(tx, touched), *known]:
+        one = before.deployment
+        attribution = _settled(before, touched.waits_for.get(one.id), tx, policy)
+        if attribution != one.attribution:
+            one = replace(one, attribution=attribution)
+            changed.append(one)
+        if before.marked_waiting != before.waits:
+            marks[one.id] = before.waits
+        settled[one.id] = Settled(one, before.pull_requests)
     tx.deployments.save_attributions(changed)
+    tx.windows.mark_waiting(marks)
     return settled
+
+
+def _standings_of_new(tx: Transaction, touched: Touched) -> list[Standing]:
+    raising = {id_ for id_, window in touched.added.items() if window.raises}
+    listing = {id_ for id_, one in touched.new.items() if one.merge_commit_shas and one.success}
+    shipped = tx.deployments.count_shipped(touched.new.keys() & (raising | listing))
+    return [
+        Standing(
+            deployment=one,
+            window=touched.added.get(id_),
+            ships=shipped.get(id_, 0) > 0,
+            marked_waiting=False,
+            pull_requests=shipped.get(id_, 0),
+        )
+        for id_, one in touched.new.items()
+    ]
 
 
 def _settled(
     before: Standing, waits_for: Reason | None, tx: Transaction, policy: Policy
-) -> Standing:
+) -> Attribution:
     was = before.deployment.attribution
     status, reason = standing(
         success=before.deployment.success,
@@ -254,17 +300,13 @@ def _settled(
         may_wait=tx.now < was.retry_until,
     )
     pending = status is Status.PENDING
-    now = replace(
-        was,
+    return Attribution(
         status=status,
         reason=reason,
         attributed_at=was.attributed_at or tx.now if status is Status.ATTRIBUTED else None,
         due_at=(was.due_at or _next_due(was, tx, policy)) if pending else None,
-    )
-    return replace(
-        before,
-        deployment=replace(before.deployment, attribution=now),
-        marked_waiting=before.window is not None and before.window.raises and not before.ships,
+        retry_until=was.retry_until,
+        attempts=was.attempts,
     )
 
 

@@ -36,12 +36,19 @@ class Standing:
     """What a deployment's status follows from, as stored now.
 
     ``marked_waiting`` is the mark on its window by which a late pull request finds it.
+    ``pull_requests`` is how many it ships, where they were counted.
     """
 
     deployment: Deployment
     window: Window | None
     ships: bool
     marked_waiting: bool
+    pull_requests: int | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether its window may yet come to hold a pull request, and holds none so far."""
+        return self.window is not None and self.window.raises and not self.ships
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +157,7 @@ class Deployments(Protocol):
 
     def standings(self, ids: Collection[int]) -> list[Standing]: ...
 
-    def save_attributions(self, standings: Sequence[Standing]) -> None: ...
+    def save_attributions(self, changed: Sequence[Deployment]) -> None: ...
 
     def list_pulls(self, listed: Mapping[int, Collection[int]]) -> None:
         """Make these the pull requests of each deployment that lists its merge commits."""
@@ -183,7 +190,13 @@ class Windows(Protocol):
     def rolled_back(self, deployment_ids: Collection[int]) -> set[int]:
         """Those that reach less far than was deployed before them."""
 
-    def save(self, windows: Sequence[Window]) -> None: ...
+    def add(self, windows: Sequence[Window]) -> None: ...
+
+    def save(self, windows: Sequence[Window]) -> None:
+        """Store where windows open now; of one that is there twice, the last."""
+
+    def mark_waiting(self, marks: Mapping[int, bool]) -> None:
+        """Whether each deployment's window is one that a late pull request may be news for."""
 
     def remove(self, window: Window) -> None: ...
 

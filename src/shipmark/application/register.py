@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from shipmark.application import attribute
 from shipmark.application.drafts import Registration, draft, validate
 from shipmark.application.policy import Policy
-from shipmark.application.ports import Standing, Transaction
+from shipmark.application.ports import Transaction
 from shipmark.domain.errors import ReferenceIdExists, ShipmarkError
 from shipmark.domain.model import Deployment, Reason, Status
 
@@ -41,25 +41,38 @@ def register(
     )
     fresh = _only_new(zip(drafts, registrations, strict=True), known)
     refused = validate(tx, [one for one, _ in fresh.values()], policy=policy)
-    accepted = {ref: one for ref, (_, one) in fresh.items() if ref not in refused}
-    services = tx.services.find_or_add({o.service: o.service_name for o in accepted.values()})
+    services = _make_services(tx, fresh, refused)
     drafts = [
         _with_service(drafted, services.get(one.service))
         for drafted, one in zip(drafts, registrations, strict=True)
     ]
     new = _only_new(zip(drafts, registrations, strict=True), known)
-    stored = _store(tx, [new[reference_id][0] for reference_id in accepted])
-    standings = attribute_new(tx, stored, policy=policy)
-    settled = {one.deployment.reference_id: one.deployment for one in standings}
-    answers = answer(tx, [*known.values(), *(settled[one.reference_id] for one in stored)])
+    stored = _store(tx, [one for ref, (one, _) in new.items() if ref not in refused])
+    settled = attribute_new(tx, stored, policy=policy)
+    counted = {one.id: settled[one.id].pull_requests or 0 for one in stored}
+    answers = answer(tx, [*known.values(), *(settled[id_].deployment for id_ in counted)], counted)
     return [_result(drafted, refused, answers) for drafted in drafts]
+
+
+def _make_services(
+    tx: Transaction,
+    fresh: Mapping[str, tuple[Deployment, Registration]],
+    refused: Mapping[str, ShipmarkError],
+) -> dict[str, int]:
+    """Ids of the services that accepted deployments are the first to name, or give a name to."""
+    named = {
+        one.service: one.service_name
+        for ref, (drafted, one) in fresh.items()
+        if ref not in refused and not (drafted.service_id and one.service_name is None)
+    }
+    return tx.services.find_or_add(named) if named else {}
 
 
 def _with_service(
     drafted: Deployment | ShipmarkError, service_id: int | None
 ) -> Deployment | ShipmarkError:
     """The draft with the id of a service that was unknown until a deployment was accepted."""
-    if isinstance(drafted, ShipmarkError) or service_id is None:
+    if isinstance(drafted, ShipmarkError) or service_id in (None, drafted.service_id):
         return drafted
     return replace(drafted, service_id=service_id)
 
@@ -102,13 +115,13 @@ def _store(tx: Transaction, deployments: Sequence[Deployment]) -> list[Deploymen
 
 def attribute_new(
     tx: Transaction, deployments: Sequence[Deployment], *, policy: Policy
-) -> list[Standing]:
-    """Attribute deployments just stored; the standing of all that this touched."""
+) -> dict[int, attribute.Settled]:
+    """Attribute deployments just stored; the standing of all that this touched, by id."""
     if not deployments:
-        return []
+        return {}
     lock_repositories(tx, deployments)
     touched = attribute.place(tx, deployments, new=True)
-    return list(attribute.settle(tx, touched, policy).values())
+    return attribute.settle(tx, touched, policy)
 
 
 def lock_repositories(tx: Transaction, deployments: Iterable[Deployment]) -> None:
@@ -124,11 +137,21 @@ def lock_repositories(tx: Transaction, deployments: Iterable[Deployment]) -> Non
     tx.repositories.lock(named | having, exclusive=bool(lists))
 
 
-def answer(tx: Transaction, deployments: Iterable[Deployment]) -> dict[str, Registered]:
-    """How deployments stand, as clients are told it; by reference_id."""
+def answer(
+    tx: Transaction, deployments: Iterable[Deployment], counted: Mapping[int, int] | None = None
+) -> dict[str, Registered]:
+    """How deployments stand, as clients are told it; by reference_id.
+
+    ``counted`` says how many pull requests some of them ship, by id.
+    """
     deployments = list(deployments)
-    shipped = tx.deployments.count_shipped(
-        {one.id for one in deployments if one.attribution.status is Status.ATTRIBUTED}
+    shipped = dict(counted or {})
+    shipped |= tx.deployments.count_shipped(
+        {
+            one.id
+            for one in deployments
+            if one.attribution.status is Status.ATTRIBUTED and one.id not in shipped
+        }
     )
     rolled_back = tx.windows.rolled_back(
         {one.id for one in deployments if one.attribution.status is Status.NONE}

@@ -56,7 +56,7 @@ class Token:
 
 
 class Tokens(Protocol):
-    def by_digest(self, digest: str) -> Token | None: ...
+    def by_digests(self, digests: Collection[str]) -> dict[str, Token]: ...
     def all(self) -> list[Token]: ...
     def add(self, token: Token, digest: str) -> int: ...
     def revoke(self, ids: Collection[int], now: datetime) -> None: ...
@@ -84,13 +84,20 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def authenticate(tx: TokenTransaction, secret: str) -> Token:
-    """The token behind a secret. Raises InvalidAuth or AccountInactive."""
-    token = tx.tokens.by_digest(digest(secret))
-    if token is None or not token.is_valid_at(tx.now):
-        raise InvalidAuth
+def authenticate(
+    tx: TokenTransaction, secrets_: Collection[str]
+) -> dict[str, Token | InvalidAuth | AccountInactive]:
+    """The token behind each secret, or why it is refused."""
+    digests = {secret: digest(secret) for secret in secrets_}
+    found = tx.tokens.by_digests(digests.values())
+    return {secret: _checked(found.get(one), tx.now) for secret, one in digests.items()}
+
+
+def _checked(token: Token | None, now: datetime) -> Token | InvalidAuth | AccountInactive:
+    if token is None or not token.is_valid_at(now):
+        return InvalidAuth()
     if not token.account.active:
-        raise AccountInactive(f"The account '{token.account.name}' of this API token is inactive.")
+        return AccountInactive(f"The account '{token.account.name}' of this API token is inactive.")
     return token
 
 

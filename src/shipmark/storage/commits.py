@@ -23,7 +23,8 @@ from sqlalchemy import (
 
 from shipmark.domain.attribution import Candidate
 from shipmark.domain.model import SHORT_SHA_LENGTH, BranchCommit, MatchRule
-from shipmark.storage.statements import chunks, insert_unless_there, sent_list
+from shipmark.storage.sent_rows import among
+from shipmark.storage.statements import chunks, insert_unless_there
 from shipmark.storage.tables import branch_commits, pull_commits, pulls
 
 Wanted = Collection[tuple[int | None, str]]
@@ -110,16 +111,16 @@ class Commits:
 def _merged() -> list[Select[Any]]:
     """Merged pull requests by their merge commit, their head, and their imported commits."""
     by_merge = _pull_candidates(MatchRule.MERGE_COMMIT, pulls.c.merge_commit_sha).where(
-        pulls.c.merge_commit_prefix.in_(sent_list("prefixes"))
+        among(pulls.c.merge_commit_prefix, "prefixes")
     )
     by_head = _pull_candidates(MatchRule.PULL_COMMIT, pulls.c.head_sha).where(
-        pulls.c.head_prefix.in_(sent_list("prefixes"))
+        among(pulls.c.head_prefix, "prefixes")
     )
     by_commit = (
         _pull_candidates(MatchRule.PULL_COMMIT, pull_commits.c.sha)
         .join_from(pull_commits, pulls, pulls.c.id == pull_commits.c.pull_id)
         .where(
-            pull_commits.c.prefix.in_(sent_list("prefixes")),
+            among(pull_commits.c.prefix, "prefixes"),
             # The head is often among the commits; it counts once.
             pull_commits.c.sha.is_distinct_from(pulls.c.head_sha),
         )
@@ -148,22 +149,22 @@ def _pushed() -> Select[Any]:
         branch_commits.c.committed_at.label("at"),
         null().label("pull_id"),
         null().label("number"),
-    ).where(branch_commits.c.prefix.in_(sent_list("prefixes")))
+    ).where(among(branch_commits.c.prefix, "prefixes"))
 
 
 def _known() -> CompoundSelect[Any]:
     return union_all(
         select(pulls.c.repository_id, pulls.c.merge_commit_sha.label("sha")).where(
-            pulls.c.merge_commit_prefix.in_(sent_list("prefixes"))
+            among(pulls.c.merge_commit_prefix, "prefixes")
         ),
         select(pulls.c.repository_id, pulls.c.head_sha.label("sha")).where(
-            pulls.c.head_prefix.in_(sent_list("prefixes"))
+            among(pulls.c.head_prefix, "prefixes")
         ),
         select(pull_commits.c.repository_id, pull_commits.c.sha).where(
-            pull_commits.c.prefix.in_(sent_list("prefixes"))
+            among(pull_commits.c.prefix, "prefixes")
         ),
         select(branch_commits.c.repository_id, branch_commits.c.sha).where(
-            branch_commits.c.prefix.in_(sent_list("prefixes"))
+            among(branch_commits.c.prefix, "prefixes")
         ),
     )
 

@@ -10,11 +10,9 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
-    bindparam,
     case,
     delete,
     false,
-    func,
     insert,
     select,
     true,
@@ -31,13 +29,14 @@ from shipmark.domain.model import (
     Reason,
     Status,
 )
+from shipmark.storage.sent_rows import among, inserted, packed, updated
 from shipmark.storage.shipped import (
     count_in_window,
+    count_listed,
     list_ships_any,
-    shipped_by_list,
     window_ships_any,
 )
-from shipmark.storage.statements import chunks, sent_list
+from shipmark.storage.statements import chunks
 from shipmark.storage.tables import (
     deployment_commits,
     deployment_pulls,
@@ -47,15 +46,41 @@ from shipmark.storage.tables import (
 )
 from shipmark.storage.windows import window_of
 
+REGISTERED = (
+    "reference_id",
+    "service_id",
+    "environment",
+    "deployed_at",
+    "success",
+    "repository_id",
+    "commit_sha",
+    "integration_branch",
+    "source_url",
+    "source_name",
+    "metadata",
+    "method",
+    "account_id",
+    "created_at",
+    "updated_at",
+)
+ATTRIBUTION = (
+    "attribution_status",
+    "attribution_reason",
+    "attributed_at",
+    "attribution_due_at",
+    "attribution_retry_until",
+    "attribution_attempts",
+)
+
 
 def _naming() -> CompoundSelect[Any]:
     return union_all(
         select(
             deployments.c.id, deployments.c.repository_id, deployments.c.commit_sha.label("sha")
-        ).where(deployments.c.commit_prefix.in_(sent_list("prefixes"))),
+        ).where(among(deployments.c.commit_prefix, "prefixes")),
         select(deployments.c.id, deployments.c.repository_id, deployment_commits.c.sha)
         .join(deployment_commits, deployment_commits.c.deployment_id == deployments.c.id)
-        .where(deployment_commits.c.prefix.in_(sent_list("prefixes"))),
+        .where(among(deployment_commits.c.prefix, "prefixes")),
     )
 
 
@@ -79,7 +104,7 @@ def _standings() -> Select[Any]:
         .select_from(deployments)
         .outerjoin(windows, windows.c.deployment_id == deployments.c.id)
         .outerjoin(lanes, lanes.c.id == windows.c.lane_id)
-        .where(deployments.c.id.in_(sent_list("ids")))
+        .where(among(deployments.c.id, "ids"))
     )
 
 
@@ -88,36 +113,31 @@ def _count_shipped() -> CompoundSelect[Any]:
         select(windows.c.deployment_id, count_in_window().label("count"))
         .select_from(windows)
         .join(lanes, lanes.c.id == windows.c.lane_id)
-        .where(windows.c.deployment_id.in_(sent_list("ids")), windows.c.raises.is_(true()))
+        .where(among(windows.c.deployment_id, "ids"), windows.c.raises.is_(true()))
     )
-    by_list = (
-        shipped_by_list(deployments.c.id, func.count())
-        .where(deployments.c.id.in_(sent_list("ids")))
-        .group_by(deployments.c.id)
+    by_list = select(deployments.c.id, count_listed()).where(
+        among(deployments.c.id, "ids"),
+        deployments.c.method == Method.MERGE_COMMIT_SHAS,
+        deployments.c.success.is_(true()),
     )
     return union_all(by_window, by_list)
 
 
-_BY_REFERENCE_ID = select(deployments).where(
-    deployments.c.reference_id.in_(sent_list("reference_ids"))
-)
-_BY_ID = (
-    select(deployments).where(deployments.c.id.in_(sent_list("ids"))).order_by(deployments.c.id)
-)
+_BY_REFERENCE_ID = select(deployments).where(among(deployments.c.reference_id, "reference_ids"))
+_BY_ID = select(deployments).where(among(deployments.c.id, "ids")).order_by(deployments.c.id)
 _BY_ID_LOCKED = _BY_ID.with_for_update()
 _COMMITS = (
     select(deployment_commits.c.deployment_id, deployment_commits.c.sha)
-    .where(deployment_commits.c.deployment_id.in_(sent_list("ids")))
+    .where(among(deployment_commits.c.deployment_id, "ids"))
     .order_by(deployment_commits.c.deployment_id, deployment_commits.c.place)
 )
-_INSERT = insert(deployments).returning(deployments.c.reference_id, deployments.c.id)
-# A column and a parameter may not share their names in an UPDATE.
-_UPDATE = update(deployments).where(deployments.c.id == bindparam("row_id"))
-_DELETE = delete(deployments).where(deployments.c.id.in_(sent_list("ids")))
-_MARK_WINDOW = update(windows).where(windows.c.deployment_id == bindparam("owner"))
-_LISTED_PULLS = select(deployment_pulls).where(
-    deployment_pulls.c.deployment_id.in_(sent_list("ids"))
+_ADD = inserted(deployments, REGISTERED + ATTRIBUTION).returning(
+    deployments.c.reference_id, deployments.c.id
 )
+_SAVE = updated(deployments, ["id"], REGISTERED + ATTRIBUTION)
+_SAVE_ATTRIBUTION = updated(deployments, ["id"], ATTRIBUTION)
+_DELETE = delete(deployments).where(among(deployments.c.id, "ids"))
+_LISTED_PULLS = select(deployment_pulls).where(among(deployment_pulls.c.deployment_id, "ids"))
 _NAMING = _naming()
 _STANDINGS = _standings()
 _COUNT_SHIPPED = _count_shipped()
@@ -158,18 +178,20 @@ class Deployments:
     def add(self, new: Sequence[Deployment]) -> list[int]:
         ids: dict[str, int] = {}
         for chunk in chunks(new):
-            inserted = self._connection.execute(
-                _INSERT,
-                [_row(one) for one in chunk],
-            )
-            ids |= {row.reference_id: row.id for row in inserted}
+            sent = packed((*_registered(one), *_attribution(one.attribution)) for one in chunk)
+            added = self._connection.execute(_ADD, {"rows": sent})
+            ids |= {row.reference_id: row.id for row in added}
         self._add_commits((ids[one.reference_id], one) for one in new)
         return [ids[one.reference_id] for one in new]
 
     def save(self, changed: Sequence[Deployment]) -> None:
         if not changed:
             return
-        self._connection.execute(_UPDATE, [_row(one) | {"row_id": one.id} for one in changed])
+        for chunk in chunks(changed):
+            sent = packed(
+                (one.id, *_registered(one), *_attribution(one.attribution)) for one in chunk
+            )
+            self._connection.execute(_SAVE, {"rows": sent})
         self._delete_from(deployment_commits, [one.id for one in changed])
         self._add_commits((one.id, one) for one in changed)
 
@@ -226,23 +248,10 @@ class Deployments:
             for row, one in zip(found, self._whole(found), strict=True)
         ]
 
-    def save_attributions(self, standings: Sequence[Standing]) -> None:
-        if not standings:
-            return
-        self._connection.execute(
-            _UPDATE,
-            [
-                _attribution_row(one.deployment.attribution) | {"row_id": one.deployment.id}
-                for one in standings
-            ],
-        )
-        marks = [
-            {"owner": one.deployment.id, "is_waiting": one.marked_waiting}
-            for one in standings
-            if one.window is not None
-        ]
-        if marks:
-            self._connection.execute(_MARK_WINDOW, marks)
+    def save_attributions(self, changed: Sequence[Deployment]) -> None:
+        for chunk in chunks(changed):
+            sent = packed((one.id, *_attribution(one.attribution)) for one in chunk)
+            self._connection.execute(_SAVE_ATTRIBUTION, {"rows": sent})
 
     def list_pulls(self, listed: Mapping[int, Collection[int]]) -> None:
         self._delete_from(deployment_pulls, listed.keys())
@@ -320,32 +329,34 @@ def _deployment(row: Row[Any], commits: Sequence[str]) -> Deployment:
     )
 
 
-def _row(one: Deployment) -> dict[str, Any]:
-    return _attribution_row(one.attribution) | {
-        "reference_id": one.reference_id,
-        "service_id": one.service_id,
-        "environment": one.environment,
-        "deployed_at": one.deployed_at,
-        "success": one.success,
-        "repository_id": one.repository_id,
-        "commit_sha": one.commit_sha,
-        "integration_branch": one.integration_branch,
-        "source_url": one.source_url,
-        "source_name": one.source_name,
-        "metadata": one.metadata,
-        "method": one.method.value,
-        "account_id": one.account_id,
-        "created_at": one.created_at,
-        "updated_at": one.updated_at,
-    }
+def _registered(one: Deployment) -> tuple[Any, ...]:
+    """The values of the columns REGISTERED."""
+    return (
+        one.reference_id,
+        one.service_id,
+        one.environment,
+        one.deployed_at,
+        one.success,
+        one.repository_id,
+        one.commit_sha,
+        one.integration_branch,
+        one.source_url,
+        one.source_name,
+        one.metadata,
+        one.method,
+        one.account_id,
+        one.created_at,
+        one.updated_at,
+    )
 
 
-def _attribution_row(one: Attribution) -> dict[str, Any]:
-    return {
-        "attribution_status": one.status.value,
-        "attribution_reason": one.reason.value if one.reason else None,
-        "attributed_at": one.attributed_at,
-        "attribution_due_at": one.due_at,
-        "attribution_retry_until": one.retry_until,
-        "attribution_attempts": one.attempts,
-    }
+def _attribution(one: Attribution) -> tuple[Any, ...]:
+    """The values of the columns ATTRIBUTION."""
+    return (
+        one.status,
+        one.reason,
+        one.attributed_at,
+        one.due_at,
+        one.retry_until,
+        one.attempts,
+    )

@@ -14,12 +14,8 @@ from sqlalchemy import (
 )
 
 from shipmark.application.ports import LaneKey
-from shipmark.storage.sent_rows import packed, sent_rows
-from shipmark.storage.statements import (
-    chunks,
-    insert_unless_there,
-    sent_list,
-)
+from shipmark.storage.sent_rows import among, packed, sent_rows
+from shipmark.storage.statements import chunks, has_one_writer, insert_unless_there
 from shipmark.storage.tables import lanes
 
 KEY = (lanes.c.repository_id, lanes.c.branch, lanes.c.service_id, lanes.c.environment)
@@ -38,14 +34,9 @@ def _by_key() -> Select[Any]:
     )
 
 
-_BY_ID = select(lanes).where(lanes.c.id.in_(sent_list("ids")))
+_BY_ID = select(lanes).where(among(lanes.c.id, "ids"))
 _BY_KEY = _by_key()
-_LOCK = (
-    select(lanes.c.id)
-    .where(lanes.c.id.in_(sent_list("ids")))
-    .order_by(lanes.c.id)
-    .with_for_update()
-)
+_LOCK = select(lanes.c.id).where(among(lanes.c.id, "ids")).order_by(lanes.c.id).with_for_update()
 
 
 class Lanes:
@@ -90,7 +81,8 @@ class Lanes:
         }
 
     def lock(self, ids: Collection[int]) -> None:
-        # SQLite has one writer at a time and ignores FOR UPDATE.
+        if has_one_writer(self._connection):
+            return
         for chunk in chunks(sorted(ids)):
             self._connection.execute(_LOCK, {"ids": chunk})
 

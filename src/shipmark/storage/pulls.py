@@ -4,10 +4,12 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    CompoundSelect,
     Connection,
     Row,
     Select,
@@ -18,14 +20,14 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    tuple_,
+    union,
     update,
 )
 
 from shipmark.application.ports import ServiceAssignment
 from shipmark.domain.model import PullRequest
-from shipmark.storage.sent_rows import packed, sent_rows
-from shipmark.storage.statements import chunks, sent_list
+from shipmark.storage.sent_rows import among, inserted, packed, sent_rows, updated
+from shipmark.storage.statements import chunks
 from shipmark.storage.tables import (
     pull_commits,
     pull_services,
@@ -37,7 +39,15 @@ from shipmark.storage.tables import (
 STORED = tuple(
     column for column in pulls.c if column.computed is None and column.name != "imported_at"
 )
+TOLD = tuple(column.name for column in STORED if column.name != "id")
 GITHUB = "github"
+
+_told = attrgetter(*TOLD)
+_ADD = inserted(pulls, (*TOLD, "imported_at")).returning(
+    pulls.c.repository_id, pulls.c.number, pulls.c.id
+)
+_SAVE = updated(pulls, ["id"], (*TOLD, "imported_at"))
+_ADD_COMMITS = inserted(pull_commits, ("pull_id", "repository_id", "sha"))
 
 
 def _by_number() -> Select[Any]:
@@ -50,26 +60,37 @@ def _by_number() -> Select[Any]:
 
 
 _BY_NUMBER = _by_number()
-_BY_ID = select(*STORED).where(pulls.c.id.in_(sent_list("ids")))
+_BY_ID = select(*STORED).where(among(pulls.c.id, "ids"))
 _COMMITS = select(pull_commits.c.pull_id, pull_commits.c.sha).where(
-    pull_commits.c.pull_id.in_(sent_list("ids"))
+    among(pull_commits.c.pull_id, "ids")
 )
-_WAITING = select(service_assignments).where(
-    service_assignments.c.pull_id.is_(None),
-    or_(
-        tuple_(service_assignments.c.repository_id, service_assignments.c.number).in_(
-            sent_list("keys")
+
+
+def _waiting() -> CompoundSelect[Any]:
+    keys = sent_rows("keys", repository_id=BigInteger, number=BigInteger)
+    by_key = select(service_assignments).join_from(
+        keys,
+        service_assignments,
+        and_(
+            service_assignments.c.repository_id == keys.c.repository_id,
+            service_assignments.c.number == keys.c.number,
         ),
-        service_assignments.c.source_id.in_(sent_list("source_ids")),
-    ),
-)
+    )
+    by_source = select(service_assignments).where(
+        among(service_assignments.c.source_id, "source_ids")
+    )
+    waits = service_assignments.c.pull_id.is_(None)
+    return union(by_key.where(waits), by_source.where(waits))
+
+
+_WAITING = _waiting()
 _CLAIM = update(service_assignments).where(service_assignments.c.id == bindparam("row_id"))
 _ASSIGNMENTS = (
     select(service_assignments)
-    .where(service_assignments.c.pull_id.in_(sent_list("ids")))
+    .where(among(service_assignments.c.pull_id, "ids"))
     .order_by(service_assignments.c.id)
 )
-_SERVICES = select(pull_services).where(pull_services.c.pull_id.in_(sent_list("ids")))
+_SERVICES = select(pull_services).where(among(pull_services.c.pull_id, "ids"))
 
 
 class Pulls:
@@ -113,18 +134,12 @@ class Pulls:
         old = [one for one in pulls_ if one.id]
         ids = {(one.repository_id, one.number): one.id for one in old}
         for chunk in chunks(new):
-            inserted = self._connection.execute(
-                insert(pulls).returning(pulls.c.repository_id, pulls.c.number, pulls.c.id),
-                [_row(one) | {"imported_at": self._now} for one in chunk],
-            )
-            ids |= {(row.repository_id, row.number): row.id for row in inserted}
-        if old:
-            # A column and a parameter may not share their names in an UPDATE.
-            statement = update(pulls).where(pulls.c.id == bindparam("row_id"))
-            self._connection.execute(
-                statement,
-                [_row(one) | {"row_id": one.id, "imported_at": self._now} for one in old],
-            )
+            sent = packed((*_row(one), self._now) for one in chunk)
+            for row in self._connection.execute(_ADD, {"rows": sent}):
+                ids[row.repository_id, row.number] = row.id
+        for chunk in chunks(old):
+            sent = packed((one.id, *_row(one), self._now) for one in chunk)
+            self._connection.execute(_SAVE, {"rows": sent})
         self._save_commits(old, new, ids)
         return ids
 
@@ -137,16 +152,12 @@ class Pulls:
         for chunk in chunks([one.id for one in old]):
             self._connection.execute(delete(pull_commits).where(pull_commits.c.pull_id.in_(chunk)))
         rows = [
-            {
-                "pull_id": ids[one.repository_id, one.number],
-                "repository_id": one.repository_id,
-                "sha": sha,
-            }
+            (ids[one.repository_id, one.number], one.repository_id, sha)
             for one in [*old, *new]
             for sha in sorted(one.commit_shas)
         ]
         for part in chunks(rows):
-            self._connection.execute(insert(pull_commits), part)
+            self._connection.execute(_ADD_COMMITS, {"rows": packed(part)})
 
     def services_of(self, pull_ids: Collection[int]) -> dict[int, set[int]]:
         services: dict[int, set[int]] = defaultdict(set)
@@ -198,7 +209,7 @@ class Pulls:
         for chunk in chunks(pulls_):
             by_key = {(one.repository_id, one.number): one.id for one in chunk}
             by_source = {one.source_id: one.id for one in self._maybe_github(chunk)}
-            keys = {"keys": list(by_key), "source_ids": list(by_source)}
+            keys = {"keys": packed(by_key), "source_ids": list(by_source)}
             for row in self._connection.execute(_WAITING, keys):
                 pull_id = by_key.get((row.repository_id, row.number)) or by_source[row.source_id]
                 claimed[row.id] = pull_id
@@ -257,9 +268,6 @@ def _pull(row: Row[Any], commits: Collection[str]) -> PullRequest:
     return PullRequest(**values, commit_shas=frozenset(commits))
 
 
-def _row(pull: PullRequest) -> dict[str, Any]:
-    values = {column.name: getattr(pull, column.name) for column in STORED if column.name != "id"}
-    for name in ("labels", "files"):
-        if values[name] is not None:
-            values[name] = json.dumps(values[name])
-    return values
+def _row(pull: PullRequest) -> tuple[Any, ...]:
+    """The values of the columns TOLD."""
+    return tuple(json.dumps(value) if isinstance(value, tuple) else value for value in _told(pull))

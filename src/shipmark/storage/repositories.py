@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Row, Select, String, exists, or_, select, update
 
 from shipmark.domain.model import Repository
-from shipmark.storage.sent_rows import packed, sent_rows
-from shipmark.storage.statements import chunks, insert_unless_there, sent_list
+from shipmark.storage.sent_rows import among, packed, sent_rows
+from shipmark.storage.statements import chunks, has_one_writer, insert_unless_there
 from shipmark.storage.tables import pulls, repositories
 
 COLUMNS: tuple[Any, ...] = (
@@ -18,18 +18,14 @@ COLUMNS: tuple[Any, ...] = (
     repositories.c.source,
     repositories.c.source_id,
 )
-_BY_ID = select(*COLUMNS).where(repositories.c.id.in_(sent_list("ids")))
+_BY_ID = select(*COLUMNS).where(among(repositories.c.id, "ids"))
 _BY_NAME = select(*COLUMNS).where(
     or_(
-        repositories.c.name_key.in_(sent_list("keys")),
-        repositories.c.short_name_key.in_(sent_list("bare")),
+        among(repositories.c.name_key, "keys"),
+        among(repositories.c.short_name_key, "bare"),
     )
 )
-_LOCK = (
-    select(repositories.c.id)
-    .where(repositories.c.id.in_(sent_list("ids")))
-    .order_by(repositories.c.id)
-)
+_LOCK = select(repositories.c.id).where(among(repositories.c.id, "ids")).order_by(repositories.c.id)
 _LOCK_EXCLUSIVELY = _LOCK.with_for_update()
 _LOCK_SHARED = _LOCK.with_for_update(read=True)
 
@@ -75,7 +71,8 @@ class Repositories:
         }
 
     def lock(self, ids: Collection[int], *, exclusive: bool) -> None:
-        # SQLite has one writer at a time and ignores FOR UPDATE.
+        if has_one_writer(self._connection):
+            return
         statement = _LOCK_EXCLUSIVELY if exclusive else _LOCK_SHARED
         for chunk in chunks(sorted(ids)):
             self._connection.execute(statement, {"ids": chunk})

@@ -5,13 +5,14 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import Connection, select, update
 
 from shipmark.domain.model import Service
-from shipmark.storage.statements import chunks, insert_unless_there, sent_list
+from shipmark.storage.sent_rows import among
+from shipmark.storage.statements import chunks, insert_unless_there
 from shipmark.storage.tables import services
 
 _BY_IDENTIFIER = select(services.c.id, services.c.identifier).where(
-    services.c.identifier.in_(sent_list("identifiers"))
+    among(services.c.identifier, "identifiers")
 )
-_BY_ID = select(services).where(services.c.id.in_(sent_list("ids")))
+_BY_ID = select(services).where(among(services.c.id, "ids"))
 
 
 class Services:

@@ -124,6 +124,18 @@ def count_in_window() -> ColumnElement[int]:
     )
 
 
+def count_listed() -> ColumnElement[int]:
+    """How many merged pull requests a deployment in the enclosing query lists."""
+    listed = deployment_pulls.join(pulls, pulls.c.id == deployment_pulls.c.pull_id)
+    return (
+        select(func.count())
+        .select_from(listed)
+        .where(deployment_pulls.c.deployment_id == deployments.c.id, pulls.c.merged_at.is_not(None))
+        .correlate_except(deployment_pulls, pulls)
+        .scalar_subquery()
+    )
+
+
 def window_ships_any() -> ColumnElement[bool]:
     """Whether a window in the enclosing query ships anything at all."""
     return _has_any(select(true()).select_from(pulls).where(shipped_in_window()), pulls)

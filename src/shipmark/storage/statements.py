@@ -9,13 +9,11 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import (
-    BindParameter,
     Column,
     ColumnElement,
     Connection,
     Insert,
     Table,
-    bindparam,
     literal,
     tuple_,
 )
@@ -32,11 +30,6 @@ def chunks(items: Collection[Item], size: int = CHUNK) -> Iterator[list[Item]]:
     remaining = iter(items)
     while chunk := list(islice(remaining, size)):
         yield chunk
-
-
-def sent_list(parameter: str) -> BindParameter[Any]:
-    """A list sent with the statement, for ``column.in_(...)``."""
-    return bindparam(parameter, expanding=True)
 
 
 def sent_row(sent: Sequence[Any], like: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
@@ -58,6 +51,11 @@ def before(
 ) -> ColumnElement[bool]:
     """Strictly before, compared as rows."""
     return tuple_(*first) < tuple_(*second)
+
+
+def has_one_writer(connection: Connection) -> bool:
+    """Whether a writing transaction is alone, as on SQLite: then rows need no locks."""
+    return connection.dialect.name == "sqlite"
 
 
 def insert_unless_there(connection: Connection, table: Table) -> Insert:

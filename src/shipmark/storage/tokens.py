@@ -4,22 +4,31 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from shipmark.application.tokens import Account, Token
+from shipmark.storage.sent_rows import among
 from shipmark.storage.tables import accounts, tokens
+
+_TOKENS = select(
+    tokens,
+    accounts.c.name.label("account_name"),
+    accounts.c.active.label("account_active"),
+    accounts.c.created_at.label("account_created_at"),
+).join(accounts, accounts.c.id == tokens.c.account_id)
+_BY_DIGEST = _TOKENS.where(among(tokens.c.digest, "digests"))
 
 
 class Tokens:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def by_digest(self, digest: str) -> Token | None:
-        row = self._connection.execute(_tokens().where(tokens.c.digest == digest)).one_or_none()
-        return None if row is None else _token(row)
+    def by_digests(self, digests: Collection[str]) -> dict[str, Token]:
+        found = self._connection.execute(_BY_DIGEST, {"digests": list(digests)})
+        return {row.digest: _token(row) for row in found}
 
     def all(self) -> list[Token]:
-        return [_token(row) for row in self._connection.execute(_tokens().order_by(tokens.c.id))]
+        return [_token(row) for row in self._connection.execute(_TOKENS.order_by(tokens.c.id))]
 
     def add(self, token: Token, digest: str) -> int:
         result = self._connection.execute(
@@ -67,15 +76,6 @@ class Tokens:
         self._connection.execute(
             update(accounts).where(accounts.c.id == account_id).values(active=active)
         )
-
-
-def _tokens() -> Select[Any]:
-    return select(
-        tokens,
-        accounts.c.name.label("account_name"),
-        accounts.c.active.label("account_active"),
-        accounts.c.created_at.label("account_created_at"),
-    ).join(accounts, accounts.c.id == tokens.c.account_id)
 
 
 def _token(row: Row[Any]) -> Token:

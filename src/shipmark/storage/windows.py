@@ -7,30 +7,31 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
+    Boolean,
+    CompoundSelect,
     Connection,
     Row,
     Select,
     String,
     and_,
-    bindparam,
     delete,
-    insert,
+    literal,
     select,
     true,
     tuple_,
-    update,
+    union_all,
 )
 
 from shipmark.domain.attribution import Arrival, Window
 from shipmark.domain.model import BEGINNING, Order, Position
-from shipmark.storage.sent_rows import packed, sent_rows
+from shipmark.storage.sent_rows import among, inserted, packed, sent_rows, updated
 from shipmark.storage.shipped import POSITION
 from shipmark.storage.statements import (
     at_or_before,
     before,
     chunks,
-    sent_list,
     sent_row,
 )
 from shipmark.storage.tables import Instant, lanes, pulls, windows
@@ -38,6 +39,11 @@ from shipmark.storage.tables import Instant, lanes, pulls, windows
 ORDER = (windows.c.deployed_at, windows.c.reference_id)
 REACHED = (windows.c.reached_at, windows.c.reached_number)
 OPENED = (windows.c.opened_at, windows.c.opened_number)
+KEY = ("lane_id", "deployment_id")
+FIXED = ("deployed_at", "reference_id", "reached_at", "reached_number")
+MOVING = ("opened_at", "opened_number", "raises")
+"""What neighbours change of a window."""
+
 PAGE = 50
 """How many neighbours are read at once when the first is not enough."""
 
@@ -66,9 +72,8 @@ def is_rolled_back() -> Any:
     )
 
 
-def _neighbour(*, is_before: bool) -> Select[Any]:
+def _neighbour(wanted: CTE, *, is_before: bool) -> Select[Any]:
     """For each wanted place in a lane, the nearest window that raises the mark on one side."""
-    wanted = sent_rows("wanted", lane_id=BigInteger, deployed_at=Instant, reference_id=String)
     asked = (wanted.c.deployed_at, wanted.c.reference_id)
     near = windows.alias("near")
     place = (near.c.deployed_at, near.c.reference_id)
@@ -85,12 +90,20 @@ def _neighbour(*, is_before: bool) -> Select[Any]:
         .scalar_subquery()
     )
     return select(
-        wanted.c.deployed_at.label("from_at"), wanted.c.reference_id.label("from_id"), windows
+        literal(is_before, Boolean).label("is_before"),
+        wanted.c.deployed_at.label("from_at"),
+        wanted.c.reference_id.label("from_id"),
+        windows,
     ).join_from(
         wanted,
         windows,
         and_(windows.c.lane_id == wanted.c.lane_id, windows.c.deployment_id == nearest),
     )
+
+
+def _neighbours() -> CompoundSelect[Any]:
+    wanted = sent_rows("wanted", lane_id=BigInteger, deployed_at=Instant, reference_id=String)
+    return union_all(_neighbour(wanted, is_before=True), _neighbour(wanted, is_before=False))
 
 
 def _covering() -> Select[Any]:
@@ -115,20 +128,18 @@ def _covering() -> Select[Any]:
                 lanes.c.repository_id == pulls.c.repository_id, lanes.c.branch == pulls.c.base_ref
             ),
         )
-        .where(pulls.c.id.in_(sent_list("ids")), pulls.c.merged_at.is_not(None))
+        .where(among(pulls.c.id, "ids"), pulls.c.merged_at.is_not(None))
     )
 
 
-_OF_DEPLOYMENTS = select(windows).where(windows.c.deployment_id.in_(sent_list("ids")))
-_MARKS_BEFORE = _neighbour(is_before=True)
-_NEXT_RAISING = _neighbour(is_before=False)
+_OF_DEPLOYMENTS = select(windows).where(among(windows.c.deployment_id, "ids"))
+_NEIGHBOURS = _neighbours()
 _COVERING = _covering()
-_UPDATE = update(windows).where(
-    windows.c.lane_id == bindparam("of_lane"),
-    windows.c.deployment_id == bindparam("of_deployment"),
-)
+_ADD = inserted(windows, KEY + FIXED + MOVING)
+_SAVE = updated(windows, KEY, MOVING)
+_MARK_WAITING = updated(windows, ["deployment_id"], ["is_waiting"])
 _ROLLED_BACK = select(windows.c.deployment_id).where(
-    windows.c.deployment_id.in_(sent_list("ids")), is_rolled_back()
+    among(windows.c.deployment_id, "ids"), is_rolled_back()
 )
 
 
@@ -143,19 +154,14 @@ class Windows:
         marks: dict[tuple[int, Order], Position] = {}
         followers: dict[tuple[int, Order], Window] = {}
         for chunk in chunks(places):
-            for lane_id, order, window in self._neighbours(chunk, _MARKS_BEFORE):
-                marks[lane_id, order] = window.reached
-            for lane_id, order, window in self._neighbours(chunk, _NEXT_RAISING):
-                followers[lane_id, order] = window
+            sent = packed((lane, *order) for lane, order in chunk)
+            for row in self._connection.execute(_NEIGHBOURS, {"wanted": sent}):
+                place = row.lane_id, Order(row.from_at, row.from_id)
+                if row.is_before:
+                    marks[place] = Position(row.reached_at, row.reached_number)
+                else:
+                    followers[place] = window_of(row, row.deployment_id)
         return [OpenLane(lane, self._connection, marks, followers) for lane in arrivals]
-
-    def _neighbours(
-        self, places: Sequence[tuple[int, Order]], find: Select[Any]
-    ) -> Iterator[tuple[int, Order, Window]]:
-        """For each (lane, order), the window that ``find`` finds from there, if any."""
-        sent = packed((lane, *order) for lane, order in places)
-        for row in self._connection.execute(find, {"wanted": sent}):
-            yield row.lane_id, Order(row.from_at, row.from_id), window_of(row, row.deployment_id)
 
     def of(self, deployment_ids: Collection[int]) -> list[Window]:
         return [
@@ -164,30 +170,19 @@ class Windows:
             for row in self._connection.execute(_OF_DEPLOYMENTS, {"ids": chunk})
         ]
 
+    def add(self, new: Sequence[Window]) -> None:
+        rows = [(*_key(one), *one.order, *one.reached, *one.opened, one.raises) for one in new]
+        for chunk in chunks(rows):
+            self._connection.execute(_ADD, {"rows": packed(chunk)})
+
     def save(self, changed: Sequence[Window]) -> None:
-        """Store windows; one that is there keeps its mark of waiting until it is settled."""
-        if not changed:
-            return
-        there = {
-            (one.lane_id, one.deployment_id) for one in self.of({w.deployment_id for w in changed})
-        }
-        rows = {(one.lane_id, one.deployment_id): _row(one) for one in changed}
-        new = [row | {"is_waiting": row["raises"]} for key, row in rows.items() if key not in there]
-        if new:
-            self._connection.execute(insert(windows), new)
-        old = [
-            {
-                "of_lane": lane,
-                "of_deployment": deployment,
-                "opened_at": row["opened_at"],
-                "opened_number": row["opened_number"],
-                "raises": row["raises"],
-            }
-            for (lane, deployment), row in rows.items()
-            if (lane, deployment) in there
-        ]
-        if old:
-            self._connection.execute(_UPDATE, old)
+        latest = {_key(one): (*_key(one), *one.opened, one.raises) for one in changed}
+        for chunk in chunks(latest.values()):
+            self._connection.execute(_SAVE, {"rows": packed(chunk)})
+
+    def mark_waiting(self, marks: Mapping[int, bool]) -> None:
+        for chunk in chunks(marks.items()):
+            self._connection.execute(_MARK_WAITING, {"rows": packed(chunk)})
 
     def remove(self, window: Window) -> None:
         self._connection.execute(
@@ -287,15 +282,5 @@ def window_of(row: Row[Any], deployment_id: int) -> Window:
     )
 
 
-def _row(window: Window) -> dict[str, Any]:
-    return {
-        "lane_id": window.lane_id,
-        "deployment_id": window.deployment_id,
-        "deployed_at": window.order.deployed_at,
-        "reference_id": window.order.reference_id,
-        "reached_at": window.reached.at,
-        "reached_number": window.reached.number,
-        "opened_at": window.opened.at,
-        "opened_number": window.opened.number,
-        "raises": window.raises,
-    }
+def _key(window: Window) -> tuple[int, int]:
+    return window.lane_id, window.deployment_id
