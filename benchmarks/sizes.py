@@ -55,7 +55,7 @@ USUAL = Sizes(
     bulk_rounds=1,
     reads=51,
     shipped_by_one=1_000,
-    page=50,
+    page=100,
     merges=10_000,
     sampled=20,
 )
