@@ -1,5 +1,6 @@
 # make demo   set up and run the main job on the embedded database
 # make test   set up and pass everything, on SQLite and on PostgreSQL
+# make bench  measure it beside its floors (about ten minutes; FULL=1 for the large sizes)
 # make setup  only make .venv/bin/shipmark
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: setup demo test lint suite requirements clean
+.PHONY: setup demo test lint suite bench requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.runtime
@@ -38,6 +39,9 @@ lint: $(VENV)/.development
 
 suite: $(VENV)/.development
 	$(BIN)/python -m pytest -n 2 $(TEST_ARGS)
+
+bench: $(VENV)/.development
+	$(BIN)/python -m benchmarks $(if $(FULL),--full) $(BENCH_ARGS)
 
 # Pins every dependency, with hashes and without the name of any index.
 requirements: $(VENV)/.development

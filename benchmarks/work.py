@@ -1,0 +1,143 @@
+"""How much a database had to do: statements, their time, rows written and read, and the plans."""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+
+from shipmark.storage.database import Database
+from shipmark.storage.transaction import StorageTransaction
+
+WRITES = re.compile(r"^\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)", re.IGNORECASE)
+READ = "SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
+GROWING = ("pulls", "windows", "deployments")
+"""The tables that are read through an index, or reading takes longer with every year."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement with its parameters, the rows it wrote or answered, and its seconds."""
+
+    sql: str
+    parameters: Any
+    is_many: bool
+    rows: int
+    seconds: float
+
+    @property
+    def table_written(self) -> str | None:
+        found = WRITES.match(self.sql)
+        return found[1] if found else None
+
+
+@contextmanager
+def recorded(engine: Engine | type[Engine]) -> Iterator[list[Statement]]:
+    """The statements that are executed in the block, on one engine or on all."""
+    statements: list[Statement] = []
+    began = [0.0]
+
+    def before(*_: Any) -> None:
+        began[0] = time.perf_counter()
+
+    def after(_c: Any, cursor: Any, sql: str, given: Any, _x: Any, is_many: bool) -> None:  # noqa: FBT001 - SQLAlchemy calls it so
+        took = time.perf_counter() - began[0]
+        statements.append(Statement(sql, given, is_many, max(cursor.rowcount, 0), took))
+
+    event.listen(engine, "before_cursor_execute", before)
+    event.listen(engine, "after_cursor_execute", after)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", before)
+        event.remove(engine, "after_cursor_execute", after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What something cost. ``read`` counts rows that PostgreSQL read, by table; ``steps`` those of
+    SQLite's virtual machine. ``in_statements`` are seconds."""
+
+    statements: int
+    in_statements: float
+    written: dict[str, int]
+    read: dict[str, int] = field(default_factory=dict)
+    steps: int = 0
+
+    @property
+    def rows_touched(self) -> int:
+        """Rows written and, on PostgreSQL, read."""
+        return sum(self.written.values()) + sum(self.read.values())
+
+
+def work_of(database: Database, do: Callable[[StorageTransaction], object]) -> Work:
+    """What a use case costs, in a transaction that is not kept."""
+    with database.trial() as tx:
+        # The first statement of a connection also reads the schema.
+        tx.connection.exec_driver_sql("SELECT count(*) FROM lanes")
+        with recorded(database.engine) as statements:
+            do(tx)
+    with database.trial() as tx:
+        if database.is_sqlite:
+            rows_written, steps = _steps(tx.connection, lambda: do(tx))
+            written, read = Counter(all=rows_written), Counter[str]()
+        else:
+            written, read, steps = _rows_written(statements), _rows_read(tx, do), 0
+    return Work(
+        statements=len(statements),
+        in_statements=sum(one.seconds for one in statements),
+        written=dict(written),
+        read=dict(read),
+        steps=steps,
+    )
+
+
+def _rows_written(statements: Sequence[Statement]) -> Counter[str]:
+    written = Counter[str]()
+    for one in statements:
+        if one.table_written is not None:
+            written[one.table_written] += one.rows
+    return written
+
+
+def _steps(connection: Connection, do: Callable[[], object]) -> tuple[int, int]:
+    """Rows that were written, and the steps it took."""
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    driver: Any = connection.connection.driver_connection
+    before = driver.total_changes
+    driver.set_progress_handler(step, 1)
+    try:
+        do()
+    finally:
+        driver.set_progress_handler(None, 0)
+    return driver.total_changes - before, steps
+
+
+def _rows_read(tx: StorageTransaction, do: Callable[[StorageTransaction], object]) -> Counter[str]:
+    before = Counter[str](dict(tx.connection.exec_driver_sql(READ).tuples().all()))
+    do(tx)
+    return Counter[str](dict(tx.connection.exec_driver_sql(READ).tuples().all())) - before
+
+
+def plan_of(connection: Connection, statement: Statement) -> list[str]:
+    """The lines of the plan by which a database executes a statement with its parameters."""
+    explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+    rows = connection.exec_driver_sql(f"{explain} {statement.sql}", statement.parameters)
+    return [str(row[-1]) for row in rows]
+
+
+def whole_tables_in(plan: list[str]) -> set[str]:
+    """The tables that grow and of which a plan reads every row."""
+    tables = "|".join(GROWING)
+    whole = re.compile(rf"Seq Scan on ({tables})\b|^SCAN ({tables})\b(?!.* USING )")
+    found = filter(None, map(whole.search, plan))
+    return {one[1] or one[2] for one in found}
