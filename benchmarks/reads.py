@@ -22,6 +22,7 @@ from benchmarks.measure import Spread, require, seconds, spread
 from benchmarks.servers import HOST, Server
 from benchmarks.sizes import Sizes
 from benchmarks.work import Statement, plan_of, recorded, whole_tables_in
+from shipmark import logs
 from shipmark.app import build
 from shipmark.settings import Settings
 from shipmark.storage.database import Database
@@ -197,6 +198,7 @@ def _plans(database: Database, server: Server, question: Question) -> list[list[
 
 
 async def _statements(database: Database, server: Server, question: Question) -> list[Statement]:
+    logs.configure("warning", "json")
     app = build(Settings(database_url=text_of(database.url), with_worker=False))
     async with (
         app.router.lifespan_context(app),

@@ -53,22 +53,22 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[StorageTransaction]:
         """A transaction that is committed at the end of the block."""
-        with self.translated(), self._connection("IMMEDIATE") as connection:
-            yield StorageTransaction(connection, now=self.clock())
+        with self._transaction("IMMEDIATE") as tx:
+            yield tx
             self.check_file()
-            connection.commit()
+            _commit(tx.connection)
 
     @contextmanager
     def trial(self) -> Iterator[StorageTransaction]:
         """A transaction in which anything may be written and nothing is kept."""
-        with self.translated(), self._connection("IMMEDIATE") as connection:
-            yield StorageTransaction(connection, now=self.clock())
+        with self._transaction("IMMEDIATE") as tx:
+            yield tx
 
     @contextmanager
     def read(self) -> Iterator[StorageTransaction]:
         """A transaction that sees one state of the database and keeps nothing."""
-        with self.translated(), self._connection("DEFERRED") as connection:
-            yield StorageTransaction(connection, now=self.clock())
+        with self._transaction("DEFERRED") as tx:
+            yield tx
 
     def close(self) -> None:
         self.engine.dispose()
@@ -80,9 +80,13 @@ class Database:
             raise Unavailable(f"The database file {file} is gone.")
 
     @contextmanager
-    def _connection(self, begin: str) -> Iterator[Connection]:
-        with self.engine.connect().execution_options(sqlite_begin=begin) as connection:
-            yield connection
+    def _transaction(self, begin: str) -> Iterator[StorageTransaction]:
+        with (
+            self.translated(),
+            _lost_connections_are_conflicts(),
+            self.engine.connect().execution_options(sqlite_begin=begin) as connection,
+        ):
+            yield StorageTransaction(connection, now=self.clock())
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -99,6 +103,32 @@ class Database:
             if is_unreachable(error):
                 raise Unavailable from error
             raise
+
+
+@contextmanager
+def _lost_connections_are_conflicts() -> Iterator[None]:
+    """A connection that is lost before the commit took nothing with it: begin again on another.
+
+    So no connection has to be asked whether it still lives each time it is taken from the pool.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise TransactionConflict(str(error.orig)) from error
+        raise
+
+
+def _commit(connection: Connection) -> None:
+    try:
+        connection.commit()
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise Unavailable(
+            "The database went away during the commit, so nobody can tell whether this was stored. "
+            "Sending it again is safe with a reference_id."
+        ) from error
 
 
 def is_retryable(error: DBAPIError) -> bool:
@@ -147,7 +177,6 @@ def _postgresql(url: URL, pool_size: int) -> Engine:
         url.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=True,
         connect_args={"connect_timeout": 5, "application_name": "shipmark"},
     )
 

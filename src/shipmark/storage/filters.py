@@ -53,9 +53,11 @@ def pull_conditions(filter_: PullFilter) -> list[ColumnElement[bool]]:
     # What a service shipped may belong to another: explicit lists do not ask whose it is.
     if filter_.service_id is not None and not filter_.deployed:
         conditions.append(_may_go_to(filter_.service_id, assigned_only=filter_.deployed is None))
-    if filter_.deployed is not None:
-        shipped = or_(_is_reached(filter_), _is_listed(filter_))
-        conditions.append(shipped if filter_.deployed else ~shipped)
+    if filter_.deployed:
+        conditions.append(or_(_is_reached(filter_), _is_listed(filter_)))
+    elif filter_.deployed is False:
+        # Those that windows hold are left out by where `undeployed` looks.
+        conditions.append(~_is_listed(filter_))
     return conditions
 
 

@@ -54,6 +54,7 @@ from shipmark.storage.tables import (
     services,
     windows,
 )
+from shipmark.storage.undeployed import undeployed
 from shipmark.storage.windows import ORDER, Windows, window_of
 
 NEWEST_FIRST = (deployments.c.deployed_at, deployments.c.reference_id)
@@ -198,13 +199,17 @@ class Reports:
         return None if found is None else window_of(found, found.deployment_id)
 
     def pulls(self, filter_: PullFilter, page: Page) -> list[PullRow]:
-        query = select(pulls.c.id).where(*pull_conditions(filter_))
+        conditions = pull_conditions(filter_)
         if page.after is not None:
-            query = query.where(
+            conditions.append(
                 tuple_(*LAST_MERGED_FIRST) < sent_row(page.after, like=LAST_MERGED_FIRST)
             )
-        query = query.order_by(*(column.desc() for column in LAST_MERGED_FIRST)).limit(page.limit)
-        return self.pulls_by_id(list(self._connection.scalars(query)))
+        parts = [select(*LAST_MERGED_FIRST)]
+        if filter_.deployed is False:
+            parts = [*undeployed(filter_)]
+        found = union_all(*(part.where(*conditions) for part in parts)).subquery()
+        query = select(found.c.id).order_by(found.c.listed_at.desc(), found.c.id.desc())
+        return self.pulls_by_id(list(self._connection.scalars(query.limit(page.limit))))
 
     def pulls_named(
         self, *, repository_id: int | None, number: int | None, source_id: str | None

@@ -1,0 +1,164 @@
+"""Merged pull requests that no deployment has shipped to an environment yet.
+
+There are few of them at the end of a long history, so the history is not searched for them. Each
+branch is known to be shipped up to the highest mark of its lanes: what lies above is a range of
+`ix_pulls_history`. Below it, only pull requests that belong to services have to be looked at.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    and_,
+    exists,
+    func,
+    literal,
+    select,
+    true,
+    tuple_,
+)
+
+from shipmark.application.queries import PullFilter
+from shipmark.domain.model import BEGINNING
+from shipmark.storage.shipped import POSITION
+from shipmark.storage.statements import at_or_before, before
+from shipmark.storage.tables import Instant, lanes, pull_services, pulls, windows
+
+LISTED = (pulls.c.listed_at, pulls.c.id)
+BRANCH = (pulls.c.repository_id, pulls.c.base_ref)
+
+
+def undeployed(filter_: PullFilter) -> tuple[Select[Any], Select[Any]]:
+    """What no window holds, in two parts that share nothing; narrow both by other conditions."""
+    marks = _marks(filter_)
+    highest = _highest(marks)
+    return _above(_branches(filter_.repository_id), highest), _passed_over(marks, highest)
+
+
+def _above(branches: CTE, highest: CTE) -> Select[Any]:
+    """What merged after everything that was deployed from its branch, and where nothing was."""
+    mark = (
+        func.coalesce(highest.c.at, literal(BEGINNING.at, Instant)),
+        func.coalesce(highest.c.number, BEGINNING.number),
+    )
+    return (
+        select(*LISTED)
+        .select_from(branches)
+        .outerjoin(
+            highest,
+            and_(
+                highest.c.repository_id == branches.c.repository_id,
+                highest.c.branch == branches.c.branch,
+            ),
+        )
+        .join(
+            pulls,
+            and_(
+                pulls.c.repository_id == branches.c.repository_id,
+                pulls.c.base_ref == branches.c.branch,
+                # Implied by the next line; an index can be asked for it alone.
+                pulls.c.merged_at >= mark[0],
+                before(mark, POSITION),
+            ),
+        )
+    )
+
+
+def _passed_over(marks: CTE, highest: CTE) -> Select[Any]:
+    """What lies below the highest mark of its branch, and belongs to services that stand lower."""
+    here = (marks.c.repository_id == pulls.c.repository_id, marks.c.branch == pulls.c.base_ref)
+    shipped = (
+        exists()
+        .select_from(pull_services.join(marks, marks.c.service_id == pull_services.c.service_id))
+        .where(
+            pull_services.c.pull_id == pulls.c.id,
+            *here,
+            at_or_before(POSITION, (marks.c.at, marks.c.number)),
+        )
+        .correlate(pulls)
+    )
+    assigned = select(pull_services.c.pull_id).distinct().subquery("assigned")
+    return (
+        select(*LISTED)
+        .select_from(assigned)
+        .join(pulls, pulls.c.id == assigned.c.pull_id)
+        .join(
+            highest,
+            and_(
+                highest.c.repository_id == pulls.c.repository_id,
+                highest.c.branch == pulls.c.base_ref,
+            ),
+        )
+        .where(at_or_before(POSITION, (highest.c.at, highest.c.number)), ~shipped)
+    )
+
+
+def _marks(filter_: PullFilter) -> CTE:
+    """How far each lane of the environment has come."""
+    top = windows.alias("top")
+    last = (
+        select(top.c.deployment_id)
+        .where(top.c.lane_id == lanes.c.id, top.c.raises.is_(true()))
+        .order_by(top.c.reached_at.desc(), top.c.reached_number.desc())
+        .limit(1)
+        .correlate(lanes)
+        .scalar_subquery()
+    )
+    wanted = {
+        lanes.c.environment: filter_.environment,
+        lanes.c.repository_id: filter_.repository_id,
+        lanes.c.branch: filter_.base_ref,
+        lanes.c.service_id: filter_.service_id,
+    }
+    return (
+        select(
+            lanes.c.repository_id,
+            lanes.c.branch,
+            lanes.c.service_id,
+            windows.c.reached_at.label("at"),
+            windows.c.reached_number.label("number"),
+        )
+        .select_from(lanes)
+        .join(windows, and_(windows.c.lane_id == lanes.c.id, windows.c.deployment_id == last))
+        .where(*(column == value for column, value in wanted.items() if value is not None))
+        .cte("marks")
+    )
+
+
+def _highest(marks: CTE) -> CTE:
+    """How far the lane of each branch has come that has come furthest."""
+    place = func.row_number().over(
+        partition_by=(marks.c.repository_id, marks.c.branch),
+        order_by=(marks.c.at.desc(), marks.c.number.desc()),
+    )
+    ranked = select(marks, place.label("place")).subquery("ranked")
+    return (
+        select(ranked.c.repository_id, ranked.c.branch, ranked.c.at, ranked.c.number)
+        .where(ranked.c.place == 1)
+        .cte("highest")
+    )
+
+
+def _branches(repository_id: int | None) -> CTE:
+    """The branches that pull requests were merged to, found by leaping through the index."""
+    merged = pulls.c.merged_at.is_not(None)
+    here: list[ColumnElement[bool]] = [merged]
+    if repository_id is not None:
+        here.append(pulls.c.repository_id == repository_id)
+    first = _least(*here).cte("branches", recursive=True)
+    leap = tuple_(*BRANCH) > tuple_(first.c.repository_id, first.c.branch)
+    following = select(
+        *(
+            select(column).where(*here, leap).order_by(*BRANCH).limit(1).scalar_subquery()
+            for column in BRANCH
+        )
+    ).where(first.c.repository_id.is_not(None))
+    return first.union_all(following)
+
+
+def _least(*conditions: ColumnElement[bool]) -> Select[Any]:
+    least = (select(column).where(*conditions).order_by(*BRANCH).limit(1) for column in BRANCH)
+    repository, branch = (one.scalar_subquery() for one in least)
+    return select(repository.label("repository_id"), branch.label("branch"))
