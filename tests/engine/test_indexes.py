@@ -89,7 +89,9 @@ QUESTIONS: dict[str, Callable[[StorageTransaction, Known], object]] = {
     "the windows of deployments": lambda tx, known: tx.windows.of({known.deployment}),
     "whether it is a rollback": lambda tx, known: tx.windows.rolled_back({known.deployment}),
     "how deployments stand": lambda tx, known: tx.deployments.standings({known.deployment}),
-    "how many it ships": lambda tx, known: tx.deployments.count_shipped({known.deployment}),
+    "how many it ships": lambda tx, known: tx.deployments.count_shipped(
+        tx.deployments.get({known.deployment}).values()
+    ),
     "what it ships": lambda tx, known: tx.reports.shipped_pulls(known.deployment, PAGE),
     "what ships a pull request": lambda tx, known: tx.reports.shipping(known.pull),
     "the lanes of a pull request": lambda tx, known: tx.reports.lanes_of(known.pull),

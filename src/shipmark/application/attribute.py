@@ -274,8 +274,9 @@ def settle(tx: Transaction, touched: Touched, policy: Policy) -> dict[int, Settl
 
 def _standings_of_new(tx: Transaction, touched: Touched) -> list[Standing]:
     raising = {id_ for id_, window in touched.added.items() if window.raises}
-    listing = {id_ for id_, one in touched.new.items() if one.merge_commit_shas and one.success}
-    shipped = tx.deployments.count_shipped(touched.new.keys() & (raising | listing))
+    shipped = tx.deployments.count_shipped(
+        [one for one in touched.new.values() if one.merge_commit_shas or one.id in raising]
+    )
     return [
         Standing(
             deployment=one,

@@ -64,7 +64,7 @@ def explain_deployment(tx: ReadTransaction, row: DeploymentRow) -> DeploymentExp
         listed=tuple(_listed(sha, evidence.of(one, sha)) for sha in one.merge_commit_shas),
         words=(),
     )
-    shipped = tx.deployments.count_shipped([one.id]).get(one.id, 0)
+    shipped = tx.deployments.count_shipped([one]).get(one.id, 0)
     return replace(explanation, words=tuple(deployment_words(row, explanation, shipped)))
 
 

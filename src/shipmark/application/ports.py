@@ -164,7 +164,8 @@ class Deployments(Protocol):
 
     def listed_pulls(self, ids: Collection[int]) -> dict[int, set[int]]: ...
 
-    def count_shipped(self, ids: Collection[int]) -> dict[int, int]: ...
+    def count_shipped(self, shipping: Collection[Deployment]) -> dict[int, int]:
+        """How many pull requests each ships, by its id."""
 
     def claim_due(self, *, limit: int, lease_until: datetime) -> list[int]:
         """Take deployments whose attribution is due, so that no other worker does until then."""

@@ -147,11 +147,11 @@ def answer(
     deployments = list(deployments)
     shipped = dict(counted or {})
     shipped |= tx.deployments.count_shipped(
-        {
-            one.id
+        [
+            one
             for one in deployments
             if one.attribution.status is Status.ATTRIBUTED and one.id not in shipped
-        }
+        ]
     )
     rolled_back = tx.windows.rolled_back(
         {one.id for one in deployments if one.attribution.status is Status.NONE}

@@ -45,9 +45,9 @@ def deployment(tx: ReadTransaction, id_: int | None, reference_id: str | None) -
 
 
 def _reported(tx: ReadTransaction, rows: Sequence[DeploymentRow]) -> list[Reported]:
-    shipping = {
-        row.deployment.id for row in rows if row.deployment.attribution.status is Status.ATTRIBUTED
-    }
+    shipping = [
+        row.deployment for row in rows if row.deployment.attribution.status is Status.ATTRIBUTED
+    ]
     shipped = tx.deployments.count_shipped(shipping)
     return [Reported(row=row, shipped=shipped.get(row.deployment.id, 0)) for row in rows]
 

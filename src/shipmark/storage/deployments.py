@@ -108,21 +108,6 @@ def _standings() -> Select[Any]:
     )
 
 
-def _count_shipped() -> CompoundSelect[Any]:
-    by_window = (
-        select(windows.c.deployment_id, count_in_window().label("count"))
-        .select_from(windows)
-        .join(lanes, lanes.c.id == windows.c.lane_id)
-        .where(among(windows.c.deployment_id, "ids"), windows.c.raises.is_(true()))
-    )
-    by_list = select(deployments.c.id, count_listed()).where(
-        among(deployments.c.id, "ids"),
-        deployments.c.method == Method.MERGE_COMMIT_SHAS,
-        deployments.c.success.is_(true()),
-    )
-    return union_all(by_window, by_list)
-
-
 _BY_REFERENCE_ID = select(deployments).where(among(deployments.c.reference_id, "reference_ids"))
 _BY_ID = select(deployments).where(among(deployments.c.id, "ids")).order_by(deployments.c.id)
 _BY_ID_LOCKED = _BY_ID.with_for_update()
@@ -140,7 +125,15 @@ _DELETE = delete(deployments).where(among(deployments.c.id, "ids"))
 _LISTED_PULLS = select(deployment_pulls).where(among(deployment_pulls.c.deployment_id, "ids"))
 _NAMING = _naming()
 _STANDINGS = _standings()
-_COUNT_SHIPPED = _count_shipped()
+_COUNT_IN_WINDOWS = (
+    select(windows.c.deployment_id, count_in_window().label("count"))
+    .select_from(windows)
+    .join(lanes, lanes.c.id == windows.c.lane_id)
+    .where(among(windows.c.deployment_id, "ids"), windows.c.raises.is_(true()))
+)
+_COUNT_LISTED = select(deployments.c.id, count_listed()).where(
+    among(deployments.c.id, "ids"), deployments.c.success.is_(true())
+)
 
 
 class Deployments:
@@ -270,11 +263,14 @@ class Deployments:
                 listed[row.deployment_id].add(row.pull_id)
         return listed
 
-    def count_shipped(self, ids: Collection[int]) -> dict[int, int]:
+    def count_shipped(self, shipping: Collection[Deployment]) -> dict[int, int]:
         counts: dict[int, int] = defaultdict(int)
-        for chunk in chunks(ids):
-            for deployment_id, count in self._connection.execute(_COUNT_SHIPPED, {"ids": chunk}):
-                counts[deployment_id] += count
+        listing = [one.id for one in shipping if one.method is Method.MERGE_COMMIT_SHAS]
+        reaching = [one.id for one in shipping if one.method is not Method.MERGE_COMMIT_SHAS]
+        for ids, query in ((reaching, _COUNT_IN_WINDOWS), (listing, _COUNT_LISTED)):
+            for chunk in chunks(ids):
+                for deployment_id, count in self._connection.execute(query, {"ids": chunk}):
+                    counts[deployment_id] += count
         return counts
 
     def claim_due(self, *, limit: int, lease_until: datetime) -> list[int]:
