@@ -22,7 +22,7 @@ from shipmark.storage.transaction import StorageTransaction
 MIDDLE = the_middle_of(LONG)
 PAGE = Page(limit=100)
 
-PASSING = "wanted|rows|anon_\\d|json_each|branches|marks|highest|ranked|assigned"
+PASSING = "wanted|rows|anon_\\d|json_each|branches|marks|highest|ranked|shipped|assigned"
 """What a statement brings along or works out on its way."""
 
 WHOLE_TABLE = re.compile(rf"^SCAN (?!{PASSING}|CONSTANT ROW|\()|Seq Scan on ")

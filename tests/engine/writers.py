@@ -38,12 +38,14 @@ def opened(url: str) -> Iterator[Database]:
 
 def persist(database: Database, write: Write) -> None:
     """Write in a transaction; what lost a race is tried again, what is refused is left."""
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         try:
             with database.write() as tx:
                 write(tx)
         except TransactionConflict:
-            time.sleep(random.uniform(0, 0.02))  # noqa: S311 - it only spreads the attempts
+            # Longer each time, as the product does it: else a busy machine has them race forever.
+            longest = min(0.5, 0.01 * 1.5**attempt)
+            time.sleep(random.uniform(0, longest))  # noqa: S311 - it only spreads the attempts
         except ShipmarkError:
             return
         else:

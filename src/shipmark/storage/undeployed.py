@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
-    ColumnElement,
     Select,
     and_,
     exists,
@@ -17,17 +16,15 @@ from sqlalchemy import (
     literal,
     select,
     true,
-    tuple_,
 )
 
 from shipmark.application.queries import PullFilter
 from shipmark.domain.model import BEGINNING
 from shipmark.storage.shipped import POSITION
 from shipmark.storage.statements import at_or_before, before
-from shipmark.storage.tables import Instant, lanes, pull_services, pulls, windows
+from shipmark.storage.tables import Instant, lanes, pull_services, pulls, repositories, windows
 
 LISTED = (pulls.c.listed_at, pulls.c.id)
-BRANCH = (pulls.c.repository_id, pulls.c.base_ref)
 
 
 def undeployed(filter_: PullFilter) -> tuple[Select[Any], Select[Any]]:
@@ -39,13 +36,13 @@ def undeployed(filter_: PullFilter) -> tuple[Select[Any], Select[Any]]:
 
 def _above(branches: CTE, highest: CTE) -> Select[Any]:
     """What merged after everything that was deployed from its branch, and where nothing was."""
-    mark = (
-        func.coalesce(highest.c.at, literal(BEGINNING.at, Instant)),
-        func.coalesce(highest.c.number, BEGINNING.number),
-    )
-    return (
-        select(*LISTED)
-        .select_from(branches)
+    shipped = (
+        select(
+            branches.c.repository_id,
+            branches.c.branch,
+            func.coalesce(highest.c.at, literal(BEGINNING.at, Instant)).label("at"),
+            func.coalesce(highest.c.number, BEGINNING.number).label("number"),
+        )
         .outerjoin(
             highest,
             and_(
@@ -53,16 +50,21 @@ def _above(branches: CTE, highest: CTE) -> Select[Any]:
                 highest.c.branch == branches.c.branch,
             ),
         )
-        .join(
-            pulls,
-            and_(
-                pulls.c.repository_id == branches.c.repository_id,
-                pulls.c.base_ref == branches.c.branch,
-                # Implied by the next line; an index can be asked for it alone.
-                pulls.c.merged_at >= mark[0],
-                before(mark, POSITION),
-            ),
-        )
+        .where(branches.c.branch.is_not(None))
+        .cte("shipped")
+        # Else SQLite joins pull requests first, and asks afterwards how far their branch has come.
+        .prefix_with("MATERIALIZED")
+    )
+    return select(*LISTED).join_from(
+        shipped,
+        pulls,
+        and_(
+            pulls.c.repository_id == shipped.c.repository_id,
+            pulls.c.base_ref == shipped.c.branch,
+            # Implied by the next line; an index can be asked for it alone.
+            pulls.c.merged_at >= shipped.c.at,
+            before((shipped.c.at, shipped.c.number), POSITION),
+        ),
     )
 
 
@@ -92,6 +94,8 @@ def _passed_over(marks: CTE, highest: CTE) -> Select[Any]:
             ),
         )
         .where(at_or_before(POSITION, (highest.c.at, highest.c.number)), ~shipped)
+        # Where nothing is assigned, as in most places, nothing is looked at.
+        .where(exists().select_from(pull_services).correlate(None))
     )
 
 
@@ -142,23 +146,22 @@ def _highest(marks: CTE) -> CTE:
 
 
 def _branches(repository_id: int | None) -> CTE:
-    """The branches that pull requests were merged to, found by leaping through the index."""
-    merged = pulls.c.merged_at.is_not(None)
-    here: list[ColumnElement[bool]] = [merged]
+    """The branches that pull requests were merged to, by one leap through the index for each."""
+    merged_in = select(pulls.c.base_ref).where(pulls.c.merged_at.is_not(None))
+    nearest = merged_in.order_by(pulls.c.base_ref).limit(1)
+    first = nearest.where(pulls.c.repository_id == repositories.c.id)
+    beginning = select(
+        repositories.c.id.label("repository_id"),
+        first.correlate(repositories).scalar_subquery().label("branch"),
+    )
     if repository_id is not None:
-        here.append(pulls.c.repository_id == repository_id)
-    first = _least(*here).cte("branches", recursive=True)
-    leap = tuple_(*BRANCH) > tuple_(first.c.repository_id, first.c.branch)
-    following = select(
-        *(
-            select(column).where(*here, leap).order_by(*BRANCH).limit(1).scalar_subquery()
-            for column in BRANCH
+        beginning = beginning.where(repositories.c.id == repository_id)
+    branches = beginning.cte("branches", recursive=True)
+    following = nearest.where(
+        pulls.c.repository_id == branches.c.repository_id, pulls.c.base_ref > branches.c.branch
+    )
+    return branches.union_all(
+        select(branches.c.repository_id, following.correlate(branches).scalar_subquery()).where(
+            branches.c.branch.is_not(None)
         )
-    ).where(first.c.repository_id.is_not(None))
-    return first.union_all(following)
-
-
-def _least(*conditions: ColumnElement[bool]) -> Select[Any]:
-    least = (select(column).where(*conditions).order_by(*BRANCH).limit(1) for column in BRANCH)
-    repository, branch = (one.scalar_subquery() for one in least)
-    return select(repository.label("repository_id"), branch.label("branch"))
+    )
