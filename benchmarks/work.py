@@ -13,7 +13,11 @@ from sqlalchemy import Connection, Engine, event
 from shipmark.storage.database import Database
 from shipmark.storage.transaction import StorageTransaction
 
-WRITES = re.compile(r"^\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)", re.IGNORECASE)
+WRITES = re.compile(
+    r"(?:^|^WITH\b.*\))\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)", re.IGNORECASE | re.DOTALL
+)
+"""A statement that writes, also one that brings its rows along."""
+
 READ = "SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
 GROWING = ("pulls", "windows", "deployments")
 """The tables that are read through an index, or reading takes longer with every year."""

@@ -1,5 +1,6 @@
 """How much a database had to do: statements, rows written and read, steps, and by which plan."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, event
 from shipmark.storage.database import Database
 from shipmark.storage.transaction import StorageTransaction
 
-WRITTEN = re.compile(r"^(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
+WRITTEN = re.compile(r"(?:^|^WITH\b.*\))\s*(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)", re.DOTALL)
 
 
 @dataclass
@@ -34,13 +35,20 @@ def recorded(database: Database) -> Iterator[list[Statement]]:
     statements: list[Statement] = []
 
     def record(_c: Any, cursor: Any, sql: str, given: Any, _x: Any, is_many: bool) -> None:
-        statements.append(Statement(sql, given, is_many, cursor.rowcount))
+        statements.append(Statement(sql, given, is_many, _rows(cursor, sql, given)))
 
     event.listen(database.engine, "after_cursor_execute", record)
     try:
         yield statements
     finally:
         event.remove(database.engine, "after_cursor_execute", record)
+
+
+def _rows(cursor: Any, sql: str, given: Any) -> int:
+    """SQLite's driver does not count what a statement wrote that brings its rows along."""
+    if cursor.rowcount < 0 and WRITTEN.match(sql):
+        return len(json.loads(given[0]))
+    return int(cursor.rowcount)
 
 
 @dataclass
