@@ -89,6 +89,7 @@ class Deployment(Wire):
     ref: Text
     environment: Text
     created_at: Instant
+    updated_at: Instant
 
 
 class DeploymentStatus(Wire):
