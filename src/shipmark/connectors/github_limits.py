@@ -4,17 +4,14 @@ Calls that REST answers with 304 are free, where they carry a token.
 """
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from shipmark.connectors.exchange import Response
-from shipmark.connectors.limits import Limits, at_second, retry_after, whole
+from shipmark.connectors.limits import Limits, at_second, pause, retry_after, whole
 
 REFUSING = {403, 429}
 GRAPHQL_REFUSALS = (b'"RATE_LIMITED"', b'"RATE_LIMIT"')
 SECONDARY = ("secondary rate limit", "abuse detection")
-MINUTE = timedelta(minutes=1)
-LONGEST_DOUBLING = 6
-"""Waits for a secondary limit grow up to an hour."""
 
 
 def limits(response: Response, *, now: datetime, refused: int = 0) -> Limits:
@@ -28,7 +25,7 @@ def limits(response: Response, *, now: datetime, refused: int = 0) -> Limits:
     is_refused = _is_refused(response, remaining)
     wait_until = resets_at if remaining == 0 else None
     if is_refused:
-        wait_until = retry_after(headers, now) or wait_until or now + _pause(refused)
+        wait_until = retry_after(headers, now) or wait_until or now + pause(refused)
     return Limits(
         wait_until=wait_until if wait_until and wait_until > now else None,
         is_refused=is_refused,
@@ -56,8 +53,3 @@ def _message(response: Response) -> str:
         return ""
     message = body.get("message") if isinstance(body, dict) else None
     return message.lower() if isinstance(message, str) else ""
-
-
-def _pause(refused: int) -> timedelta:
-    """A minute at first, then twice as long each time."""
-    return MINUTE * (1 << min(refused, LONGEST_DOUBLING))
