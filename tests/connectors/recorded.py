@@ -63,12 +63,20 @@ def _fetch(name: str, folder: Path) -> None:
                 raise
 
 
+@cache
+def _octokit() -> list[dict[str, Any]]:
+    files = sorted(package(OCTOKIT).glob("*/index.json"))
+    return [kind for file in files for kind in json.loads(file.read_text("utf-8"))]
+
+
 def octokit(event: str, action: str | None = None) -> list[dict[str, Any]]:
-    """Every recorded webhook of an event, or of one of its actions, of github.com and of Servers."""
+    """Every recorded webhook of an event, or of one of its actions, of github.com and of Servers.
+
+    They are shared: who changes one copies it.
+    """
     found = [
         example
-        for file in sorted(package(OCTOKIT).glob("*/index.json"))
-        for kind in json.loads(file.read_text("utf-8"))
+        for kind in _octokit()
         if kind["name"] == event
         for example in kind["examples"]
         if action is None or example.get("action") == action
@@ -79,5 +87,4 @@ def octokit(event: str, action: str | None = None) -> list[dict[str, Any]]:
 
 def octokit_events() -> list[str]:
     """The names of all events of which something was recorded."""
-    (file,) = package(OCTOKIT).glob("api.github.com/index.json")
-    return [kind["name"] for kind in json.loads(file.read_text("utf-8"))]
+    return sorted({kind["name"] for kind in _octokit()})

@@ -112,7 +112,7 @@ class TimelineItems(Wire):
 
 
 class PullRequest(Wire, rename="camel"):
-    full_database_id: int | Text
+    full_database_id: int | str
     number: Number
     title: Text
     url: Text
