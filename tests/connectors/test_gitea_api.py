@@ -13,11 +13,11 @@ from tests.connectors.giteas import (
     a_repository,
     an_api_commit,
 )
-from tests.connectors.talks import all_pages, converse, only, result
+from tests.connectors.talks import all_pages, converse, ok, only, result
 
 from shipmark.application.facts import BranchPush
 from shipmark.application.record_pulls import PullFacts
-from shipmark.connectors.exchange import Response
+from shipmark.connectors.exchange import Request, Response
 from shipmark.connectors.forge_errors import ForgeNotFound, ForgeUnavailable
 from shipmark.connectors.gitea import (
     address,
@@ -134,6 +134,19 @@ def test_many_commits_and_files_are_all_fetched() -> None:
     facts = result(pull(NAME, 5), forge)
     assert facts is not None
     assert (len(facts.values["commit_shas"]), len(facts.values["files"])) == (120, 75)
+
+
+def test_a_server_that_knows_no_pages_of_commits_is_asked_twice_at_most() -> None:
+    def unpaged(request: Request) -> Response:
+        if request.path.endswith("/commits"):
+            return ok([an_api_commit(), an_api_commit("a" * 40)])
+        return forge(request)
+
+    forge = whole()
+    facts, asked = converse(pull(NAME, 5), unpaged)
+    assert facts is not None
+    assert facts.values["commit_shas"] == {COMMIT, "a" * 40}
+    assert sum(request.path.endswith("/commits") for request in asked) == 2
 
 
 # Commits
