@@ -5,6 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from shipmark.connectors.exchange import Response
+
+TOO_MANY = 429
+MINUTE = timedelta(minutes=1)
+LONGEST_DOUBLING = 6
+"""Pauses grow up to an hour."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -44,3 +51,19 @@ def at_second(seconds: int | None) -> datetime | None:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def pause(refused: int) -> timedelta:
+    """How long to wait where a forge does not say: a minute, then twice as long each time."""
+    return MINUTE * (1 << min(refused, LONGEST_DOUBLING))
+
+
+def plain_limits(response: Response, *, now: datetime, refused: int = 0) -> Limits:
+    """The limits of a forge that tells of them by refusing alone.
+
+    ``refused`` counts how often the same was refused before.
+    """
+    if response.status != TOO_MANY:
+        return Limits()
+    wait_until = retry_after(response.headers, now) or now + pause(refused)
+    return Limits(wait_until=wait_until, is_refused=True)
