@@ -7,7 +7,7 @@ which facts are recorded. To a type checker they are the plain types that they r
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform
 
 import msgspec
 
@@ -32,7 +32,15 @@ class UnreadablePayload(ShipmarkError):
     """What the forge sent does not have the form it should have."""
 
 
-class Wire(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
+class _WireMeta(msgspec.StructMeta):
+    """Makes every shape frozen and keyword-only, which msgspec wants said of each class."""
+
+    def __new__(mcs, *made: Any, **options: Any) -> Any:
+        return super().__new__(mcs, *made, **{"frozen": True, "kw_only": True} | options)
+
+
+class Wire(msgspec.Struct, metaclass=_WireMeta):
     """The shape of something a forge sends. Fields that are not declared are passed over.
 
     What may be missing or null has a default: ``closed_at: Instant | None = None``.
