@@ -36,6 +36,7 @@ def basic(text: str) -> dict[str, str]:
         basic(f"shipmark:{SECRET}"),
         {"authorization": basic(f"x:{SECRET}")["authorization"].replace("Basic", "basic")},
         {"x-shipmark-secret": SECRET},
+        {"authorization": f"Bearer {SECRET}"},
         basic("x:wrong") | {"x-shipmark-secret": SECRET},
     ],
 )
@@ -53,7 +54,9 @@ def test_who_knows_the_secret_is_genuine(headers: dict[str, str]) -> None:
         basic(f"shipmark:{SECRET} "),
         {"authorization": "Basic !!!"},
         {"authorization": "Basic ä"},
-        {"authorization": f"Bearer {SECRET}"},
+        {"authorization": f"Digest {SECRET}"},
+        {"authorization": "Bearer wrong"},
+        {"authorization": "Bearer \ud800"},
         {"authorization": ""},
         {"x-shipmark-secret": "wrong"},
         {"x-shipmark-secret": ""},

@@ -5,9 +5,6 @@ password of basic authentication or in a header. Events of pipelines, releases a
 neither repository nor commit, so `follow_up` asks the API about them.
 """
 
-import base64
-import binascii
-import hmac
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -30,9 +27,9 @@ from shipmark.connectors.azure_devops_runs import run
 from shipmark.connectors.exchange import Dialogue
 from shipmark.connectors.payloads import Instant, Text, Wire, read, tag_of, told
 from shipmark.connectors.pull_events import with_merges
+from shipmark.connectors.shared_secret import knows_secret
 from shipmark.connectors.signatures import digest
 
-PROOF_HEADER = "x-shipmark-secret"
 PULLS = {"git.pullrequest.created", "git.pullrequest.updated", "git.pullrequest.merged"}
 PUSH = "git.push"
 BUILD = "build.complete"
@@ -104,14 +101,8 @@ class DeploymentHook(Wire):
 
 
 def is_genuine(secret: str, headers: Mapping[str, str], body: bytes) -> bool:  # noqa: ARG001
-    """Whether the sender knows the secret; compared in constant time.
-
-    Either is enough: basic authentication with the secret as its password and any user name, or
-    the secret in the header X-Shipmark-Secret.
-    """
-    sent = (_password(headers.get("authorization", "")), headers.get(PROOF_HEADER, "").encode())
-    same = [hmac.compare_digest(one, secret.encode()) for one in sent]
-    return bool(secret) and any(same)
+    """Whether the sender knows the secret, by basic authentication or by a header."""
+    return knows_secret(secret, headers)
 
 
 def delivery_id(headers: Mapping[str, str], body: bytes) -> str:  # noqa: ARG001
@@ -181,13 +172,3 @@ def follow_up(payload: Any, *, base_url: str) -> Dialogue[list[Fact]] | None:
     if kind == BUILD:
         return run(project, read(BuildHook, payload).resource.id)
     return run(project, read(RunHook, payload).resource.run.id) if kind in RUNS else None
-
-
-def _password(authorization: str) -> bytes:
-    kind, _, encoded = authorization.partition(" ")
-    if kind.lower() != "basic":
-        return b""
-    try:
-        return base64.b64decode(encoded.strip(), validate=True).partition(b":")[2]
-    except (binascii.Error, ValueError):
-        return b""
