@@ -25,8 +25,6 @@ _KEYS = ("version", "services", "ignore", "otherwise")
 class RulesFileInvalid(ShipmarkError):
     """The file .shipmark.yml cannot be read."""
 
-    code = "rules_file_invalid"
-
 
 class RulesFile:
     """A file that was read: its rules, and where in it each of them stands."""
