@@ -33,7 +33,7 @@ def test_a_finished_run_is_an_event() -> None:
     assert told(given_.build()) == [
         SourceEvent(
             source=EventSource.AZURE_PIPELINES,
-            key=f"azure_devops:{NAME}:run:99",
+            key=f"azure_devops:{NAME}:run:99:success",
             repository=NAME,
             at=datetime(2026, 3, 2, 12, tzinfo=UTC),
             success=True,

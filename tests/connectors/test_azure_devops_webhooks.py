@@ -262,7 +262,7 @@ def test_runs_are_asked_for_because_notifications_do_not_name_their_commit(
     facts, asked = hold(question, [an_answer(given_.build()), an_answer(status=204)])
     assert asked[0].path == f"/{PROJECT_ID}/_apis/build/builds/99"
     assert [fact.key for fact in facts if isinstance(fact, SourceEvent)] == [
-        f"azure_devops:{NAME}:run:99"
+        f"azure_devops:{NAME}:run:99:success"
     ]
 
 

@@ -101,7 +101,21 @@ def test_failures_count_where_the_rule_says_so() -> None:
 def test_a_rule_about_jobs_matches_jobs_alone() -> None:
     rule = compiled(job="deploy *", workflow="CI")
     assert inferred(rule, workflow="CI", job="deploy eu", stage="whatever").service == SERVICE
-    assert "about a run" in refused(rule, workflow="CI").reason
+    assert refused(rule, workflow="CI").reason == (
+        "it is about a whole run, and the rule about single jobs"
+    )
+
+
+def test_bitbuckets_deployments_and_pipelines_are_told_apart_by_their_environment() -> None:
+    bitbucket = EventSource.BITBUCKET_PIPELINES
+    runs, deployments = compiled(source=bitbucket), compiled(source=bitbucket, environment="prod*")
+    assert inferred(deployments, source=bitbucket, environment="prod-eu").environment == "prod-eu"
+    assert refused(deployments, source=bitbucket).condition == "environment"
+    assert inferred(runs, source=bitbucket).environment == "production"
+    assert refused(runs, source=bitbucket, environment="prod-eu").reason == (
+        "it is about one environment, and the rule about whole runs, because it names no "
+        "environment"
+    )
 
 
 def test_deployments_of_a_forge_may_tell_their_job_without_being_asked_for_it() -> None:

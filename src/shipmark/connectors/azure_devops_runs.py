@@ -156,7 +156,7 @@ def runs_page(
 
 
 def run_events(build: BuildWire) -> list[Fact]:
-    """A run as something that happened. Run again in part, it is still the same run."""
+    """The end of a run. One of which failed stages are run again ends once more."""
     event = _event(build, at=build.finish_time, state=build.status, result=build.result)
     return [] if event is None else [event]
 
@@ -207,7 +207,7 @@ def _event(
     stage: str | None = None,
     job: str | None = None,
 ) -> SourceEvent | None:
-    name, part = build.repository_name, f"run:{build.id}"
+    name, part = build.repository_name, f"run:{build.id}:{_ended(result)}"
     if record is not None:
         at, state, result = record.finish_time, record.state, record.result
         part = f"{record.type.lower()}:{build.id}:{record.id}:{record.attempt}"
@@ -230,6 +230,10 @@ def _event(
         pull_number=_pull_number(build.source_branch),
         url=build.links.web.href or None,
     )
+
+
+def _ended(result: str | None) -> str:
+    return "success" if result in SUCCESSES else "failure"
 
 
 def _pull_number(ref: str) -> int | None:

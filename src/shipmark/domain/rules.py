@@ -25,17 +25,13 @@ from shipmark.domain.templates import Template, TemplateInvalid, read_template
 LONGEST_NAME: Final = 255
 """Characters of a reference_id, and of a name that a template makes."""
 
-_LEVELS: Final = ("job", "stage")
-"""What a pipeline is made of, from the inside out."""
-
-_PIPELINES: Final = frozenset(
-    {
-        EventSource.GITHUB_ACTIONS,
-        EventSource.GITLAB_PIPELINES,
-        EventSource.BITBUCKET_PIPELINES,
-        EventSource.AZURE_PIPELINES,
-    }
-)
+_LEVELS: Final[Mapping[EventSource, tuple[str, ...]]] = {
+    EventSource.GITHUB_ACTIONS: ("job", "stage"),
+    EventSource.GITLAB_PIPELINES: ("job", "stage"),
+    EventSource.BITBUCKET_PIPELINES: ("environment",),
+    EventSource.AZURE_PIPELINES: ("job", "stage"),
+}
+"""The parts of a pipeline that are events beside the whole run, from the inside out."""
 
 _OF_PIPELINES: Final = frozenset({"workflow", "stage", "job", "environment"})
 
@@ -58,7 +54,8 @@ _NAMES: Final = (
 class Conditions:
     """What an event must have. None: anything, or nothing.
 
-    Without ``job`` and ``stage`` a rule about pipelines is about whole runs.
+    Without ``job`` and ``stage`` a rule about pipelines is about whole runs; of Bitbucket's, those
+    with ``environment`` are about deployments.
     """
 
     repository: Pattern | None = None
@@ -206,10 +203,8 @@ def _compile_conditions(when: Conditions, engine: PatternEngine) -> dict[str, Ma
 
 def _check_levels(rule: DeployRule, templates: Mapping[str, Template]) -> None:
     """Refuse ``{job}`` where the rule is about whole runs, which have none."""
-    if rule.source not in _PIPELINES:
-        return
     for name, template in templates.items():
-        for level in _LEVELS:
+        for level in _LEVELS.get(rule.source, ()):
             if getattr(rule.when, level) is not None:
                 break
             if level in template.placeholders:
@@ -219,15 +214,16 @@ def _check_levels(rule: DeployRule, templates: Mapping[str, Template]) -> None:
 
 def _level(rule: DeployRule, event: SourceEvent) -> NoMatch | None:
     """A run and each of its jobs are events: only those of one kind count, or all would."""
-    if rule.source not in _PIPELINES:
-        return None
-    wanted = next((one for one in _LEVELS if getattr(rule.when, one) is not None), None)
-    told = next((one for one in _LEVELS if getattr(event, one) is not None), None)
+    levels = _LEVELS.get(rule.source, ())
+    wanted = next((one for one in levels if getattr(rule.when, one) is not None), None)
+    told = next((one for one in levels if getattr(event, one) is not None), None)
     if wanted == told:
         return None
-    about = f"single {wanted}s" if wanted else "whole runs, because it names no job or stage"
+    whole = f"whole runs, because it names no {' or '.join(levels)}"
     return NoMatch(
-        wanted or told or "job", f"it is about a {told or 'run'}, and the rule about {about}"
+        wanted or told or "job",
+        f"it is about {f'one {told}' if told else 'a whole run'}, "
+        f"and the rule about {f'single {wanted}s' if wanted else whole}",
     )
 
 
