@@ -36,8 +36,9 @@ from shipmark.storage.tables import (
     service_assignments,
 )
 
+NOT_OF_THE_PULL = {"imported_at", "facts_as_of", "facts_told"}
 STORED = tuple(
-    column for column in pulls.c if column.computed is None and column.name != "imported_at"
+    column for column in pulls.c if column.computed is None and column.name not in NOT_OF_THE_PULL
 )
 TOLD = tuple(column.name for column in STORED if column.name != "id")
 GITHUB = "github"
