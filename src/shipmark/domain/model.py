@@ -113,7 +113,10 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """A registered deployment. ``metadata`` is canonical JSON text."""
+    """A registered deployment. ``metadata`` is canonical JSON text.
+
+    ``rule_id`` and ``rule_version`` are of the deploy rule that inferred it, if one did.
+    """
 
     id: int
     reference_id: str
@@ -132,6 +135,8 @@ class Deployment:
     created_at: datetime
     updated_at: datetime
     attribution: Attribution
+    rule_id: int | None = None
+    rule_version: int | None = None
 
     @property
     def order(self) -> Order:
