@@ -16,6 +16,8 @@ from shipmark.application.policy import Policy
 from shipmark.application.worker import Worker
 from shipmark.application.works import works
 from shipmark.application.writer import Writer
+from shipmark.connectors.gitignore_paths import GitIgnoreEngine
+from shipmark.connectors.re2_patterns import Re2Engine
 from shipmark.settings import Settings, SettingsError, load
 from shipmark.storage import migrations
 from shipmark.storage.database import Database
@@ -45,6 +47,8 @@ def policy_of(settings: Settings) -> Policy:
         longest_retry_pause=settings.longest_retry_pause,
         register_unknown_repositories=settings.unknown_repositories == "register",
         wait_for_unknown_merge_commits=settings.unknown_merge_commits == "wait",
+        patterns=Re2Engine(),
+        paths=GitIgnoreEngine(),
     )
 
 

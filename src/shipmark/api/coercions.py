@@ -6,7 +6,7 @@ be right.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -230,6 +230,24 @@ def texts(argument: str, value: Any) -> tuple[str, ...]:
     return tuple(
         text for text in (long_text(argument, one) for one in _array(argument, value)) if text
     )
+
+
+def texts_by_name(argument: str, value: Any, known: Collection[str]) -> dict[str, str]:
+    """An object of texts under names that are known; what is null is left out."""
+    value = _json_text(value, "{")
+    if not isinstance(value, Mapping):
+        raise _wrong(argument, value, "an object")
+    for name in value:
+        if name not in known:
+            raise InvalidArgument(
+                f"{argument} has {shown(name)}; known are {', '.join(known)}.",
+                argument=f"{argument}.{name[:NAME_LENGTH]}",
+            )
+    return {
+        name: _clean(f"{argument}.{name}", one, TEXT_LENGTH)
+        for name, one in value.items()
+        if one is not None
+    }
 
 
 def url(argument: str, value: Any) -> str | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from shipmark.application import change, record_pulls, repositories, set_services
+from shipmark.application import change, record_pulls, repositories, rules, set_services
 from shipmark.application.drafts import Registration
 from shipmark.application.policy import Policy
 from shipmark.application.queries import Page, PullRow, ReadTransaction
@@ -39,6 +39,9 @@ class Works:
     set_services: Work[set_services.Assignment, set_services.Assigned]
     record_pulls: Work[Sequence[record_pulls.PullFacts], list[record_pulls.Result]]
     upsert_repository: Work[tuple[str, Mapping[str, Any]], Repository]
+    upsert_rule: Work[rules.RuleDraft, rules.SavedRule]
+    try_rule: Work[rules.Trial, rules.SavedRule]
+    delete_rule: Work[str, bool]
     mark_used: Work[tuple[int, datetime], None]
 
 
@@ -54,6 +57,9 @@ def works(policy: Policy) -> Works:
         set_services=one_by_one(partial(set_services.set_services, policy=policy)),
         record_pulls=one_by_one(partial(record_pulls.record_pulls, policy=policy)),
         upsert_repository=one_by_one(partial(_upsert_repository, policy=policy)),
+        upsert_rule=one_by_one(partial(rules.upsert_rule, policy=policy)),
+        try_rule=one_by_one(partial(rules.try_rule, policy=policy), kept=False),
+        delete_rule=one_by_one(rules.delete_rule),
         mark_used=Work(_mark_used),
     )
 
