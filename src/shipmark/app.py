@@ -2,22 +2,28 @@
 
 import gc
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 
 from shipmark import logs
 from shipmark.api.asgi import application
 from shipmark.api.calls import Api
+from shipmark.api.webhooks_running import RunningWebhook
 from shipmark.application.policy import Policy
 from shipmark.application.worker import Worker
 from shipmark.application.works import works
 from shipmark.application.writer import Writer
+from shipmark.connectors import argo_cd, cdevents, flux
 from shipmark.connectors.gitignore_paths import GitIgnoreEngine
+from shipmark.connectors.payloads import UnreadablePayload
 from shipmark.connectors.re2_patterns import Re2Engine
+from shipmark.domain.artifacts import ServiceDeployed
+from shipmark.domain.errors import InvalidArgument
 from shipmark.settings import Settings, SettingsError, load
 from shipmark.storage import migrations
 from shipmark.storage.database import Database
@@ -50,6 +56,34 @@ def policy_of(settings: Settings) -> Policy:
         patterns=Re2Engine(),
         paths=GitIgnoreEngine(),
     )
+
+
+def running_webhooks(settings: Settings) -> dict[str, RunningWebhook]:
+    """Who may tell what runs, and how it is read; by the name of the endpoint."""
+    secrets = {
+        "cdevents": (settings.cdevents_webhook_secret, cdevents),
+        "argo-cd": (settings.argo_cd_webhook_secret, argo_cd),
+        "flux": (settings.flux_webhook_secret, flux),
+    }
+    return {
+        name: RunningWebhook(
+            secret=secret,
+            is_genuine=connector.is_genuine,
+            read=partial(_read_webhook, connector.read_webhook),
+        )
+        for name, (secret, connector) in secrets.items()
+    }
+
+
+def _read_webhook(
+    read: Callable[[Mapping[str, str], Any], Sequence[ServiceDeployed]],
+    headers: Mapping[str, str],
+    payload: Any,
+) -> Sequence[ServiceDeployed]:
+    try:
+        return read(headers, payload)
+    except UnreadablePayload as error:
+        raise InvalidArgument(error.message) from None
 
 
 def prepare_schema(database: Database) -> None:
@@ -115,6 +149,7 @@ def build(settings: Settings) -> Starlette:
                 schema_version=partial(schema_version, database),
                 newest_version=migrations.newest_version(),
             )
+            app.state.running_webhooks = running_webhooks(settings)
             _spare_the_collector()
             if settings.with_worker:
                 worker.start()

@@ -76,6 +76,12 @@ def _setting(parse: Callable[[str], Any], about: str, *, default: Any) -> Any:
     return field(default=default, metadata={"parse": parse, "about": about})
 
 
+def _secret(about: str) -> Any:
+    """A setting that is never shown."""
+    metadata = {"parse": str, "about": about, "secret": True}
+    return field(default=None, repr=False, metadata=metadata)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What is in force. Each field is the variable SHIPMARK_<FIELD>."""
@@ -126,6 +132,10 @@ class Settings:
     )
     log_format: str = _setting(_choice("auto", "json", "text"), "form of log lines", default="auto")
 
+    cdevents_webhook_secret: str | None = _secret("what senders of CDEvents tell")
+    argo_cd_webhook_secret: str | None = _secret("what Argo CD's notifications tell")
+    flux_webhook_secret: str | None = _secret("what Flux signs its events with")
+
     @property
     def effective_database_url(self) -> str:
         """The database's URL, also when it is the default file."""
@@ -174,9 +184,14 @@ def _parsed(variable: str, setting: Field[Any], text: str) -> Any:
 def shown(settings: Settings) -> list[tuple[str, str, str]]:
     """(variable, value, what it is for) of each setting in force, with secrets masked."""
     return [
-        (PREFIX + one.name.upper(), _text(_value(settings, one.name)), one.metadata["about"])
+        (PREFIX + one.name.upper(), _shown(settings, one), one.metadata["about"])
         for one in fields(Settings)
     ]
+
+
+def _shown(settings: Settings, setting: Field[Any]) -> str:
+    value = _value(settings, setting.name)
+    return "***" if value and setting.metadata.get("secret") else _text(value)
 
 
 def _value(settings: Settings, name: str) -> Any:

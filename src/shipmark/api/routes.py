@@ -1,6 +1,6 @@
 """The whole API, one line a method. Start reading here."""
 
-from shipmark.api import deployments, pull_import, pulls, repositories, rules
+from shipmark.api import artifacts, deployments, pull_import, pulls, repositories, rules
 from shipmark.api.endpoint import Method, method
 from shipmark.application.tokens import Scope
 
@@ -35,4 +35,5 @@ METHODS: tuple[Method, ...] = (
     method("rules.preview", rules.preview, scopes=DEPLOY),
     method("rules.list", rules.list_rules, scopes=READ, reads=True),
     method("rules.delete", rules.delete, scopes=DEPLOY),
+    method("artifacts.set", artifacts.set_artifact, scopes=DEPLOY),
 )

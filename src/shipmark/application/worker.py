@@ -4,6 +4,7 @@ import logging
 import threading
 from functools import partial
 
+from shipmark.application.artifacts import resolve_known
 from shipmark.application.policy import Policy
 from shipmark.application.retry import claim_due, retry_claimed
 from shipmark.application.set_services import repair_waiting_assignments
@@ -69,4 +70,5 @@ class Worker:
             self._database,
             partial(repair_waiting_assignments, limit=CLAIMED_AT_ONCE, policy=self._policy),
         )
+        transact(self._database, partial(resolve_known, limit=CLAIMED_AT_ONCE, policy=self._policy))
         return len(claimed)

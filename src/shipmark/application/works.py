@@ -6,12 +6,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from shipmark.application import change, record_pulls, repositories, rules, set_services
+from shipmark.application import artifacts, change, record_pulls, repositories, rules, set_services
 from shipmark.application.drafts import Registration
 from shipmark.application.policy import Policy
 from shipmark.application.queries import Page, PullRow, ReadTransaction
 from shipmark.application.register import Registered, register
 from shipmark.application.writer import Work, one_by_one
+from shipmark.domain.artifacts import ServiceDeployed
 from shipmark.domain.errors import ShipmarkError
 from shipmark.domain.model import Repository
 
@@ -42,6 +43,8 @@ class Works:
     upsert_rule: Work[rules.RuleDraft, rules.SavedRule]
     try_rule: Work[rules.Trial, rules.SavedRule]
     delete_rule: Work[str, bool]
+    set_artifact: Work[artifacts.BuiltFrom, artifacts.ArtifactSet]
+    record_reports: Work[Sequence[ServiceDeployed], list[str]]
     mark_used: Work[tuple[int, datetime], None]
 
 
@@ -60,6 +63,8 @@ def works(policy: Policy) -> Works:
         upsert_rule=one_by_one(partial(rules.upsert_rule, policy=policy)),
         try_rule=one_by_one(partial(rules.try_rule, policy=policy), kept=False),
         delete_rule=one_by_one(rules.delete_rule),
+        set_artifact=one_by_one(partial(artifacts.set_artifact, policy=policy)),
+        record_reports=one_by_one(partial(artifacts.record_reports, policy=policy)),
         mark_used=Work(_mark_used),
     )
 
