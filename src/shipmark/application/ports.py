@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shipmark.application.tokens import Tokens
+from shipmark.application.told import Told
 from shipmark.domain.artifacts import Commit, ServiceDeployed
 from shipmark.domain.attribution import Arrival, Candidate, Lane, Window
 from shipmark.domain.events import EventSource, SourceEvent
@@ -102,6 +103,12 @@ class Commits(Protocol):
     def add_to_branches(self, commits: Iterable[BranchCommit]) -> list[BranchCommit]:
         """Store what is new or different of these commits, and answer that."""
 
+    def pushed_aside(self, branches: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+        """Of (repository id, branch), those with pushed commits that do not count so far."""
+
+    def deployed_from(self, branches: Collection[tuple[int, str]]) -> set[int]:
+        """The deployments that name what may be a commit pushed to one of these branches."""
+
 
 class Pulls(Protocol):
     def by_number(self, wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], PullRequest]:
@@ -112,6 +119,11 @@ class Pulls(Protocol):
 
     def save(self, pulls: Sequence[PullRequest]) -> dict[tuple[int, int], int]:
         """Insert those with id 0, update the others; ids by (repository id, number)."""
+
+    def told(self, pull_ids: Collection[int]) -> dict[int, Told]:
+        """When forges told what is known of each pull request."""
+
+    def save_told(self, told: Mapping[int, Told]) -> None: ...
 
     def services_of(self, pull_ids: Collection[int]) -> dict[int, set[int]]: ...
 

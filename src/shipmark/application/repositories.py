@@ -31,11 +31,19 @@ def upsert_repository(
         # Whether GitHub's ids may be meant by those of its pull requests depends on it.
         repair_waiting_assignments(tx, limit=REMATCHED_AT_ONCE, policy=policy)
     if after.default_branch != before.default_branch:
-        deployments = tx.deployments.by_time_alone(before.id)
-        for start in range(0, len(deployments), REMATCHED_AT_ONCE):
-            chunk = deployments[start : start + REMATCHED_AT_ONCE]
-            attribute.settle(tx, attribute.rematch(tx, chunk), policy)
+        _rematch_all(tx, before, after, policy)
     return after
+
+
+def _rematch_all(tx: Transaction, before: Repository, after: Repository, policy: Policy) -> None:
+    """Attribute anew what depends on which branch is the default one: whatever names no commit,
+    or one that was pushed to either branch."""
+    branches = {one.default_branch for one in (before, after)} - {None}
+    pushed = tx.commits.deployed_from({(after.id, branch) for branch in branches if branch})
+    deployments = sorted({*tx.deployments.by_time_alone(after.id), *pushed})
+    for start in range(0, len(deployments), REMATCHED_AT_ONCE):
+        chunk = deployments[start : start + REMATCHED_AT_ONCE]
+        attribute.settle(tx, attribute.rematch(tx, chunk), policy)
 
 
 def record_branch_commits(

@@ -114,8 +114,9 @@ repositories = Table(
     Column("source", String),
     Column("source_id", String),
     Column("created_at", Instant, nullable=False),
-    # As of when the forge told its name and default branch.
-    Column("facts_as_of", Instant),
+    # As of when its forge told them, by which an older message is told from a newer one.
+    Column("named_as_of", Instant),
+    Column("default_branch_as_of", Instant),
     Index("ix_repositories_source", "source", "source_id"),
 )
 
@@ -189,6 +190,7 @@ deliveries = Table(
     _id(),
     Column("forge", String, nullable=False),
     Column("delivery_id", ByCodePoint, nullable=False),
+    Column("body_digest", String, nullable=False),
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary),
     Column("received_at", Instant, nullable=False, index=True),
@@ -196,6 +198,8 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("error", Text),
     UniqueConstraint("forge", "delivery_id"),
+    # Few forges sign a delivery's id along with its body.
+    UniqueConstraint("forge", "body_digest"),
 )
 Index(
     "ix_deliveries_due",

@@ -12,7 +12,8 @@ IS_DUE = sa.column("due_at", sa.BigInteger()).is_not(None)
 
 
 def upgrade() -> None:
-    op.add_column("repositories", sa.Column("facts_as_of", sa.BigInteger(), nullable=True))
+    op.add_column("repositories", sa.Column("named_as_of", sa.BigInteger(), nullable=True))
+    op.add_column("repositories", sa.Column("default_branch_as_of", sa.BigInteger(), nullable=True))
     op.create_index("ix_repositories_source", "repositories", ["source", "source_id"], unique=False)
     op.add_column("pulls", sa.Column("facts_as_of", sa.BigInteger(), nullable=True))
     op.add_column("pulls", sa.Column("facts_told", sa.Text(), nullable=True))
@@ -39,6 +40,7 @@ def _create_deliveries() -> None:
         sa.Column("id", ID, nullable=False),
         sa.Column("forge", sa.String(), nullable=False),
         sa.Column("delivery_id", BY_CODE_POINT, nullable=False),
+        sa.Column("body_digest", sa.String(), nullable=False),
         sa.Column("headers", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
@@ -46,6 +48,7 @@ def _create_deliveries() -> None:
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+        sa.UniqueConstraint("forge", "body_digest", name=op.f("uq_deliveries_forge_body_digest")),
         sa.UniqueConstraint("forge", "delivery_id", name=op.f("uq_deliveries_forge_delivery_id")),
     )
     op.create_index(op.f("ix_deliveries_received_at"), "deliveries", ["received_at"], unique=False)
