@@ -22,6 +22,7 @@ from shipmark.connectors import argo_cd, cdevents, flux
 from shipmark.connectors.gitignore_paths import GitIgnoreEngine
 from shipmark.connectors.payloads import UnreadablePayload
 from shipmark.connectors.re2_patterns import Re2Engine
+from shipmark.connectors.rules_file import read_rules_file
 from shipmark.domain.artifacts import ServiceDeployed
 from shipmark.domain.errors import InvalidArgument
 from shipmark.settings import Settings, SettingsError, load
@@ -55,6 +56,7 @@ def policy_of(settings: Settings) -> Policy:
         wait_for_unknown_merge_commits=settings.unknown_merge_commits == "wait",
         patterns=Re2Engine(),
         paths=GitIgnoreEngine(),
+        read_rules_file=read_rules_file,
     )
 
 

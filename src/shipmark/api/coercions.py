@@ -250,6 +250,26 @@ def texts_by_name(argument: str, value: Any, known: Collection[str]) -> dict[str
     }
 
 
+def one_or_more_texts(argument: str, value: Any) -> tuple[str, ...]:
+    """An array of texts, or one text alone."""
+    value = _json_text(value, "[")
+    if isinstance(value, str):
+        value = [value]
+    return texts(argument, value)
+
+
+def lists_by_name(argument: str, value: Any) -> dict[str, tuple[str, ...]]:
+    """An object of arrays of texts, or of single texts."""
+    value = _json_text(value, "{")
+    if not isinstance(value, Mapping):
+        raise _wrong(argument, value, "an object")
+    lists: dict[str, tuple[str, ...]] = {}
+    for key, one in value.items():
+        name = _clean(argument, key, NAME_LENGTH)
+        lists[name] = one_or_more_texts(f"{argument}.{name}", one)
+    return lists
+
+
 def url(argument: str, value: Any) -> str | None:
     """An http or https URL. Blank counts as absent."""
     text = _clean(argument, value, URL_LENGTH)

@@ -1,6 +1,6 @@
 """The whole API, one line a method. Start reading here."""
 
-from shipmark.api import artifacts, deployments, pull_import, pulls, repositories, rules
+from shipmark.api import artifacts, deployments, path_rules, pull_import, pulls, repositories, rules
 from shipmark.api.endpoint import Method, method
 from shipmark.application.tokens import Scope
 
@@ -36,4 +36,8 @@ METHODS: tuple[Method, ...] = (
     method("rules.list", rules.list_rules, scopes=READ, reads=True),
     method("rules.delete", rules.delete, scopes=DEPLOY),
     method("artifacts.set", artifacts.set_artifact, scopes=DEPLOY),
+    method("path_rules.upsert", path_rules.upsert, scopes=FACTS),
+    method("path_rules.preview", path_rules.preview, scopes=FACTS),
+    method("path_rules.list", path_rules.list_path_rules, scopes=READ, reads=True),
+    method("path_rules.delete", path_rules.delete, scopes=FACTS),
 )

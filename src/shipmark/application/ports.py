@@ -147,6 +147,9 @@ class Pulls(Protocol):
     def assignments_of(self, pull_ids: Collection[int]) -> dict[int, list[ServiceAssignment]]:
         """The assignments of pull requests, in the order in which they were made."""
 
+    def with_files(self, repository_id: int, *, after: int, limit: int) -> list[PullRequest]:
+        """The next pull requests of a repository whose files are known, by number."""
+
     def with_waiting_assignments(self, limit: int) -> list[PullRequest]:
         """Imported pull requests for which an assignment is nevertheless still waiting."""
 

@@ -12,6 +12,7 @@ from shipmark.application.attribute import Touched
 from shipmark.application.locate import locate_repositories
 from shipmark.application.policy import Policy
 from shipmark.application.ports import ServiceAssignment, Transaction
+from shipmark.application.services_by_paths import assign_by_paths
 from shipmark.application.told import Told, guess, hear
 from shipmark.domain.errors import ShipmarkError
 from shipmark.domain.model import Position, PullRequest
@@ -127,6 +128,9 @@ def _save(
     ids = tx.pulls.save(list(changed.values()))
     saved = {key: replace(pull, id=ids[key]) for key, pull in changed.items()}
     assigned = apply_waiting_assignments(tx, saved.values())
+    files = {key: one.files for key, one in before.items()}
+    told = [pull for key, pull in saved.items() if pull.files != files.get(key)]
+    assigned |= {one.pull.id for one in assign_by_paths(tx, told, policy)}
     moved |= {key for key, pull in saved.items() if pull.id in assigned and key in before}
     touched.deployments |= holders(tx, assigned)
     if bases:

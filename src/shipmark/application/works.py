@@ -6,7 +6,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from shipmark.application import artifacts, change, record_pulls, repositories, rules, set_services
+from shipmark.application import (
+    artifacts,
+    change,
+    path_rules,
+    record_pulls,
+    repositories,
+    rules,
+    set_services,
+)
 from shipmark.application.drafts import Registration
 from shipmark.application.policy import Policy
 from shipmark.application.queries import Page, PullRow, ReadTransaction
@@ -44,6 +52,10 @@ class Works:
     try_rule: Work[rules.Trial, rules.SavedRule]
     delete_rule: Work[str, bool]
     set_artifact: Work[artifacts.BuiltFrom, artifacts.ArtifactSet]
+    save_path_rules: Work[path_rules.PathRulesDraft, path_rules.Recomputed]
+    try_path_rules: Work[path_rules.PathRulesDraft, path_rules.Recomputed]
+    save_rules_file: Work[path_rules.FileDraft, path_rules.Recomputed]
+    try_rules_file: Work[path_rules.FileDraft, path_rules.Recomputed]
     record_reports: Work[Sequence[ServiceDeployed], list[str]]
     mark_used: Work[tuple[int, datetime], None]
 
@@ -64,6 +76,10 @@ def works(policy: Policy) -> Works:
         try_rule=one_by_one(partial(rules.try_rule, policy=policy), kept=False),
         delete_rule=one_by_one(rules.delete_rule),
         set_artifact=one_by_one(partial(artifacts.set_artifact, policy=policy)),
+        save_path_rules=one_by_one(partial(path_rules.save_path_rules, policy=policy)),
+        try_path_rules=one_by_one(partial(path_rules.save_path_rules, policy=policy), kept=False),
+        save_rules_file=one_by_one(partial(path_rules.save_rules_file, policy=policy)),
+        try_rules_file=one_by_one(partial(path_rules.save_rules_file, policy=policy), kept=False),
         record_reports=one_by_one(partial(artifacts.record_reports, policy=policy)),
         mark_used=Work(_mark_used),
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from shipmark.domain.errors import ShipmarkError
+from shipmark.domain.errors import InvalidArgument
 from shipmark.domain.path_rules import PathRules, PathRulesInvalid, ServicePaths
 
 FILE_NAME = ".shipmark.yml"
@@ -22,7 +22,7 @@ VERSION = "1"
 _KEYS = ("version", "services", "ignore", "otherwise")
 
 
-class RulesFileInvalid(ShipmarkError):
+class RulesFileInvalid(InvalidArgument):
     """The file .shipmark.yml cannot be read."""
 
 
@@ -138,4 +138,4 @@ def _name(path: tuple[str | int, ...]) -> str:
 
 
 def _invalid(line: int, reason: str) -> RulesFileInvalid:
-    return RulesFileInvalid(f"{FILE_NAME}, line {line}: {reason}")
+    return RulesFileInvalid(f"{FILE_NAME}, line {line}: {reason}", argument="file")

@@ -76,6 +76,23 @@ class PathRules:
     otherwise: tuple[str, ...] = ()
 
 
+class RulesFile(Protocol):
+    """A repository's own file that was read."""
+
+    @property
+    def rules(self) -> PathRules: ...
+
+    def refusal(self, error: PathRulesInvalid) -> InvalidArgument:
+        """The same refusal, which says where in the file it is about."""
+
+
+class RulesFileReader(Protocol):
+    """Reads a repository's own file."""
+
+    def __call__(self, body: bytes) -> RulesFile:
+        """Raises InvalidArgument, which says where the file is wrong."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Service:
     template: Template

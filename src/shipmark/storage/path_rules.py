@@ -14,7 +14,7 @@ from shipmark.storage.sent_rows import among
 from shipmark.storage.statements import chunks
 from shipmark.storage.tables import path_rules, repositories
 
-# A repository has at most two sets of rules; that of its own file sorts before what is stored.
+# Of the two sets that a repository may have, that of its own file comes last, and so counts.
 _IN_FORCE_LAST = path_rules.c.origin.desc()
 _OF = (
     select(path_rules)

@@ -253,6 +253,19 @@ class Pulls:
         github = set(self._connection.scalars(query))
         return [one for one in pulls_ if one.source_id and one.repository_id in github]
 
+    def with_files(self, repository_id: int, *, after: int, limit: int) -> list[PullRequest]:
+        query = (
+            select(*STORED)
+            .where(
+                pulls.c.repository_id == repository_id,
+                pulls.c.number > after,
+                pulls.c.files.is_not(None),
+            )
+            .order_by(pulls.c.number)
+            .limit(limit)
+        )
+        return self._whole(self._connection.execute(query).all())
+
     def with_waiting_assignments(self, limit: int) -> list[PullRequest]:
         waiting = service_assignments.c
         query = (
