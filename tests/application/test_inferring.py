@@ -1,14 +1,18 @@
 """Deploy rules: saved, tried on the past, and applied to what happens; on both databases."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.builders import REPOSITORY, SERVICE, a_deployment, a_pull_request, at, sha
 from tests.domain.rule_builders import ENGINE, a_rule, an_event
 
 from shipmark.application.change import Patch, update
 from shipmark.application.policy import Policy
+from shipmark.application.queries import DeploymentFilter, Page
 from shipmark.application.record_pulls import record_pulls
 from shipmark.application.register import Registered, register
 from shipmark.application.repositories import upsert_repository
@@ -205,6 +209,53 @@ def test_a_rule_that_changes_leaves_what_it_made(database: Database) -> None:
         changed = Trial(draft=a_draft(branch="main", service="another"), limit=100)
         tried = try_rule(tx, changed, policy=POLICY).tried
     assert [one.is_new for one in tried if one.result is not None] == [False] * 3
+
+
+Step = Callable[[StorageTransaction], object]
+
+
+def history() -> list[Step]:
+    """Five merges and the runs that deployed them: one failed, one of an older commit."""
+
+    def merged(number: int) -> Step:
+        return lambda tx: record_pulls(tx, [a_pull_request(number)], policy=POLICY)
+
+    def ran(key: int, commit: int, *, success: bool = True) -> Step:
+        event = an_event(key=f"run:{key}", commit_sha=sha(commit), at=at(key + 2), success=success)
+        return lambda tx: infer(tx, [event], policy=POLICY)
+
+    runs = [ran(1, 1), ran(2, 3, success=False), ran(3, 3), ran(4, 2), ran(5, 5)]
+    return [*(merged(number) for number in range(1, 6)), *runs]
+
+
+def outcome(tx: StorageTransaction) -> dict[str, tuple[Any, ...]]:
+    """What each deployment ships, and how it stands."""
+    found = {}
+    for row in tx.reports.deployments(DeploymentFilter(), Page(limit=100)):
+        one = row.deployment
+        pulls = [each.pull.number for each in tx.reports.shipped_pulls(one.id, Page(limit=100))]
+        standing = (one.attribution.status, one.attribution.reason, row.rolled_back)
+        found[one.reference_id] = (*standing, pulls)
+    return found
+
+
+@given(steps=st.permutations([*range(10), *range(10)]))
+def test_facts_and_events_in_any_order_and_twice_come_to_the_same(
+    sqlite_url: str, steps: list[int]
+) -> None:
+    def told(order: Iterable[int]) -> dict[str, tuple[Any, ...]]:
+        with database.trial() as tx:
+            upsert_repository(tx, REPOSITORY, {"default_branch": "main"}, policy=POLICY)
+            saved(tx, also_failures=True)
+            for step in order:
+                history()[step](tx)
+            return outcome(tx)
+
+    database = Database(sqlite_url)
+    expected = told(range(10))
+    assert sorted(pulls for *_, pulls in expected.values()) == [[], [], [1], [2, 3], [4, 5]]
+    assert told(steps) == expected
+    database.close()
 
 
 def test_inferred_deployments_are_attributed_as_created_ones_are(database: Database) -> None:

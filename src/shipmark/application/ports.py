@@ -293,7 +293,7 @@ class Artifacts(Protocol):
         """The reports that wait for one of these ids, in the order of their own."""
 
     def with_known_artifacts(self, limit: int) -> list[int]:
-        """Reports that wait for an artifact which nevertheless leads to a commit."""
+        """Reports of late that wait for an artifact which nevertheless leads to a commit."""
 
     def stop_waiting(self, resolved: Collection[tuple[int, int]]) -> None: ...
 

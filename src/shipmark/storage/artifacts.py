@@ -4,11 +4,11 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, bindparam, delete, select
 
 from shipmark.domain.artifacts import Commit, ServiceDeployed
 from shipmark.storage.sent_rows import among
@@ -17,6 +17,10 @@ from shipmark.storage.tables import artifacts, repositories, service_reports, wa
 
 LONGEST_KEY = 500
 """Characters of an id that is stored as it is; PostgreSQL indexes no more than some thousands."""
+
+SLOWEST_TRANSACTION = timedelta(hours=1)
+"""Who told an artifact longer than that after a report was recorded has seen the report. Without
+such a bound every sidecar that nobody ever tells would be looked at again and again."""
 
 _COMMITS = (
     select(artifacts.c.artifact, artifacts.c.commit_sha, repositories.c.name)
@@ -41,7 +45,9 @@ _WAITING_FOR = (
 )
 _KNOWN_BY_NOW = (
     select(waiting_artifacts.c.report_id)
+    .join(service_reports, service_reports.c.id == waiting_artifacts.c.report_id)
     .join(artifacts, artifacts.c.artifact == waiting_artifacts.c.artifact)
+    .where(service_reports.c.recorded_at >= bindparam("recorded_since"))
     .distinct()
     .order_by(waiting_artifacts.c.report_id)
 )
@@ -120,7 +126,8 @@ class Artifacts:
         return list(self._connection.scalars(_WAITING_FOR, {"artifacts": keys}))
 
     def with_known_artifacts(self, limit: int) -> list[int]:
-        return list(self._connection.scalars(_KNOWN_BY_NOW.limit(limit)))
+        recent = {"recorded_since": self._now - SLOWEST_TRANSACTION}
+        return list(self._connection.scalars(_KNOWN_BY_NOW.limit(limit), recent))
 
     def stop_waiting(self, resolved: Collection[tuple[int, int]]) -> None:
         for report_id, place in resolved:

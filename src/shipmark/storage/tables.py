@@ -469,7 +469,7 @@ service_reports = Table(
     Column("manifest_repository", String),
     Column("manifest_revision", String),
     Column("url", Text),
-    Column("recorded_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False, index=True),
 )
 
 # The ids of those of its artifacts that have not led to a commit yet.

@@ -94,6 +94,9 @@ def _artifacts() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_service_reports")),
         sa.UniqueConstraint("key", name=op.f("uq_service_reports_key")),
     )
+    op.create_index(
+        op.f("ix_service_reports_recorded_at"), "service_reports", ["recorded_at"], unique=False
+    )
     op.create_table(
         "waiting_artifacts",
         sa.Column("report_id", ID, nullable=False),
