@@ -7,7 +7,9 @@ from functools import cached_property
 from sqlalchemy import Connection
 
 from shipmark.storage.commits import Commits
+from shipmark.storage.deliveries import Deliveries
 from shipmark.storage.deployments import Deployments
+from shipmark.storage.events import Events
 from shipmark.storage.lanes import Lanes
 from shipmark.storage.pulls import Pulls
 from shipmark.storage.reports import Reports
@@ -55,6 +57,14 @@ class StorageTransaction:
     @cached_property
     def windows(self) -> Windows:
         return Windows(self.connection)
+
+    @cached_property
+    def events(self) -> Events:
+        return Events(self.connection, self.now)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        return Deliveries(self.connection, self.now)
 
     @cached_property
     def reports(self) -> Reports:
