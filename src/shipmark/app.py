@@ -14,7 +14,11 @@ from shipmark import logs
 from shipmark.api.asgi import application
 from shipmark.api.calls import Api
 from shipmark.api.webhooks_running import RunningWebhook
+from shipmark.application.deliveries import Delivery, Hook
+from shipmark.application.facts import Fact
+from shipmark.application.inbox import Inbox
 from shipmark.application.policy import Policy
+from shipmark.application.rules import infer
 from shipmark.application.worker import Worker
 from shipmark.application.works import works
 from shipmark.application.writer import Writer
@@ -23,6 +27,7 @@ from shipmark.connectors.gitignore_paths import GitIgnoreEngine
 from shipmark.connectors.payloads import UnreadablePayload
 from shipmark.connectors.re2_patterns import Re2Engine
 from shipmark.connectors.rules_file import read_rules_file
+from shipmark.connectors.webhooks import WEBHOOKS, secret_setting
 from shipmark.domain.artifacts import ServiceDeployed
 from shipmark.domain.errors import InvalidArgument
 from shipmark.settings import Settings, SettingsError, load
@@ -119,6 +124,41 @@ def schema_version(database: Database) -> str | None:
     return version
 
 
+def hooks_of(settings: Settings) -> dict[str, Hook]:
+    """From which forges webhooks are taken: those for which there is a secret."""
+    secrets = {forge: getattr(settings, secret_setting(forge)) for forge in WEBHOOKS}
+    return {
+        forge: Hook(
+            secret=secret,
+            is_genuine=WEBHOOKS[forge].is_genuine,
+            delivery_id=WEBHOOKS[forge].delivery_id,
+            kept_headers=WEBHOOKS[forge].kept_headers,
+        )
+        for forge, secret in secrets.items()
+        if secret
+    }
+
+
+class Deliveries:
+    """Reads what forges delivered, whether or not their webhooks are still taken."""
+
+    def read(self, delivery: Delivery) -> Sequence[Fact]:
+        webhook = WEBHOOKS[delivery.forge]
+        return webhook.facts(delivery.headers, delivery.body, received_at=delivery.received_at)
+
+    def follow_up(self, delivery: Delivery) -> Sequence[Fact]:
+        """Nothing is asked yet."""
+        del delivery
+        return ()
+
+
+def worker_of(database: Database, settings: Settings) -> Worker:
+    """What is done in the background."""
+    policy = policy_of(settings)
+    inbox = Inbox(database=database, reader=Deliveries(), policy=policy, infer=infer)
+    return Worker(database, policy, inbox=inbox)
+
+
 def _spare_the_collector() -> None:
     """Take what was made so far out of the garbage collector's rounds, and let it go them seldom.
 
@@ -139,7 +179,7 @@ def build(settings: Settings) -> Starlette:
         database = open_database(settings)
         prepare_schema(database)
         writer = Writer(database)
-        worker = Worker(database, policy)
+        worker = worker_of(database, settings)
         with ThreadPoolExecutor(settings.readers, "shipmark-reader") as readers:
             app.state.api = Api(
                 database=database,
@@ -150,6 +190,7 @@ def build(settings: Settings) -> Starlette:
                 largest_body=settings.max_body_bytes,
                 schema_version=partial(schema_version, database),
                 newest_version=migrations.newest_version(),
+                hooks=hooks_of(settings),
             )
             app.state.running_webhooks = running_webhooks(settings)
             _spare_the_collector()

@@ -163,7 +163,7 @@ def with_past(tx: StorageTransaction) -> None:
         for number in (1, 2, 3)
     ]
     other = an_event(key="run:4", commit_sha=sha(9), at=at(4), branch="feature/x")
-    tx.deploy_rules.keep_events([*runs, other])
+    tx.events.add([*runs, other])
 
 
 def keys(tried: tuple[Tried, ...]) -> list[str]:

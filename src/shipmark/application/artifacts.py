@@ -133,7 +133,7 @@ def _deploy(
     Answers their reference_ids.
     """
     events = as_events(deployed, commits)
-    tx.deploy_rules.keep_events(events)
+    tx.events.add(events)
     inferred = infer(tx, events, policy=policy)
     matched = {one.event.key for one in inferred}
     made = [

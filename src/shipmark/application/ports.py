@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from shipmark.application.deliveries import Delivery
 from shipmark.application.tokens import Tokens
 from shipmark.application.told import Told
 from shipmark.domain.artifacts import Commit, ServiceDeployed
@@ -64,9 +65,28 @@ class ServiceAssignment:
     replace: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryTold:
+    """As of when its forge told the name and the default branch of a repository."""
+
+    named_as_of: datetime | None = None
+    default_branch_as_of: datetime | None = None
+
+
 class Repositories(Protocol):
     def named(self, names: Collection[str]) -> dict[str, list[Repository]]:
-        """Per name, the repositories it can mean: its full name, or its last part if bare."""
+        """Per name, the repositories it can mean: its full name, its last part if bare, or else
+        the name that it had before."""
+
+    def by_source(self, source: str, source_id: str) -> Repository | None:
+        """The repository that a forge has this id for."""
+
+    def told(self, repository_id: int) -> RepositoryTold: ...
+
+    def save_told(
+        self, repository_id: int, told: RepositoryTold, *, former_names: Collection[str]
+    ) -> None:
+        """Store as of when it was told what, and names under which it is known, too."""
 
     def get(self, ids: Collection[int]) -> dict[int, Repository]: ...
 
@@ -82,6 +102,30 @@ class Repositories(Protocol):
         self, wanted: Collection[tuple[int, str]]
     ) -> tuple[set[int], set[tuple[int, str]]]:
         """Which of the repositories have pull requests, and which (id, branch) are a base."""
+
+
+class Events(Protocol):
+    def add(self, events: Sequence[SourceEvent]) -> list[SourceEvent]:
+        """Store events whose key is new, and answer those: of each key, the first."""
+
+
+class Deliveries(Protocol):
+    def add(self, delivery: Delivery) -> bool:
+        """Store a delivery that is due at once, unless it came before; whether it is to be done.
+
+        One that came before and was given up is due again.
+        """
+
+    def claim_due(self, *, limit: int, lease_until: datetime) -> list[Delivery]:
+        """Take deliveries that are due, so that no other worker does until then."""
+
+    def finish(self, delivery_id: int, *, error: str | None = None) -> None:
+        """Do it no more. Its body is kept only where an error says why it was given up."""
+
+    def postpone(self, delivery_id: int, *, due_at: datetime, error: str) -> None: ...
+
+    def forget(self, *, done_before: datetime) -> int:
+        """Delete deliveries that came before then and are done or given up; how many."""
 
 
 class Services(Protocol):
@@ -257,9 +301,6 @@ class DeployRules(Protocol):
     ) -> list[SourceEvent]:
         """Events of a source, the newest first."""
 
-    def keep_events(self, events: Sequence[SourceEvent]) -> None:
-        """Store those that are not stored yet."""
-
 
 class PathRuleSets(Protocol):
     def of(self, repository_ids: Collection[int]) -> dict[int, PathRules]:
@@ -323,3 +364,7 @@ class Transaction(Protocol):
     def path_rules(self) -> PathRuleSets: ...
     @property
     def artifacts(self) -> Artifacts: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def deliveries(self) -> Deliveries: ...

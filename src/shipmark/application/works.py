@@ -15,7 +15,9 @@ from shipmark.application import (
     rules,
     set_services,
 )
+from shipmark.application.deliveries import Delivery
 from shipmark.application.drafts import Registration
+from shipmark.application.inbox import receive
 from shipmark.application.policy import Policy
 from shipmark.application.queries import Page, PullRow, ReadTransaction
 from shipmark.application.register import Registered, register
@@ -58,6 +60,7 @@ class Works:
     try_rules_file: Work[path_rules.FileDraft, path_rules.Recomputed]
     record_reports: Work[Sequence[ServiceDeployed], list[str]]
     mark_used: Work[tuple[int, datetime], None]
+    receive: Work[Delivery, bool]
 
 
 def works(policy: Policy) -> Works:
@@ -82,6 +85,7 @@ def works(policy: Policy) -> Works:
         try_rules_file=one_by_one(partial(path_rules.save_rules_file, policy=policy), kept=False),
         record_reports=one_by_one(partial(artifacts.record_reports, policy=policy)),
         mark_used=Work(_mark_used),
+        receive=Work(receive),
     )
 
 

@@ -8,8 +8,7 @@ import typer
 import uvicorn
 
 from shipmark import app, logs, settings
-from shipmark.app import open_database, policy_of, prepare_schema
-from shipmark.application.worker import Worker
+from shipmark.app import open_database, prepare_schema, worker_of
 from shipmark.cli.session import current_settings
 
 GRACE_SECONDS = 30
@@ -66,7 +65,7 @@ def worker() -> None:
     database = open_database(chosen)
     try:
         prepare_schema(database)
-        running = Worker(database, policy_of(chosen))
+        running = worker_of(database, chosen)
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda *_: running.request_stop())
         running.run()

@@ -13,7 +13,7 @@ from shipmark.application.queries import Page
 from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.domain.patterns import Pattern, PatternKind
 from shipmark.domain.rules import Conditions, DeployRule, Outcome
-from shipmark.storage.statements import chunks, insert_unless_there
+from shipmark.storage.statements import insert_unless_there
 from shipmark.storage.tables import deploy_rule_versions, deploy_rules, source_events
 
 _STANDING = select(
@@ -95,11 +95,6 @@ class DeployRules:
             query = query.where(source_events.c.at >= since)
         newest = query.order_by(source_events.c.at.desc(), source_events.c.id.desc()).limit(limit)
         return [_event(row) for row in self._connection.execute(newest)]
-
-    def keep_events(self, events: Sequence[SourceEvent]) -> None:
-        rows = [asdict(event) | {"recorded_at": self._now} for event in events]
-        for chunk in chunks(rows):
-            self._connection.execute(insert_unless_there(self._connection, source_events), chunk)
 
 
 def _named(row: Row[Any]) -> NamedRule:

@@ -8,8 +8,10 @@ from sqlalchemy import Connection
 
 from shipmark.storage.artifacts import Artifacts
 from shipmark.storage.commits import Commits
+from shipmark.storage.deliveries import Deliveries
 from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.deployments import Deployments
+from shipmark.storage.events import Events
 from shipmark.storage.lanes import Lanes
 from shipmark.storage.path_rules import PathRuleSets
 from shipmark.storage.pulls import Pulls
@@ -70,6 +72,14 @@ class StorageTransaction:
     @cached_property
     def artifacts(self) -> Artifacts:
         return Artifacts(self.connection, self.now)
+
+    @cached_property
+    def events(self) -> Events:
+        return Events(self.connection, self.now)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        return Deliveries(self.connection, self.now)
 
     @cached_property
     def reports(self) -> Reports:
