@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 
@@ -16,10 +17,12 @@ from shipmark.application.policy import Policy
 from shipmark.application.worker import Worker
 from shipmark.application.works import works
 from shipmark.application.writer import Writer
+from shipmark.connectors.forges import PUBLIC, Access, Forges, connect
 from shipmark.settings import Settings, SettingsError, load
 from shipmark.storage import migrations
 from shipmark.storage.database import Database
 
+FORGES = ("github", "gitlab", "bitbucket", "azure_devops", "gitea")
 COLLECTED_AFTER = 50_000
 """New objects after which the garbage collector looks for cycles among them."""
 
@@ -46,6 +49,32 @@ def policy_of(settings: Settings) -> Policy:
         register_unknown_repositories=settings.unknown_repositories == "register",
         wait_for_unknown_merge_commits=settings.unknown_merge_commits == "wait",
     )
+
+
+def forges_of(settings: Settings, **transport: Any) -> Forges:
+    """The forges that the settings let us into; ``transport`` is for how they are asked. Raises
+    SettingsError for what is said of a forge by half."""
+    if settings.github_app_id and not settings.github_app_key:
+        raise SettingsError("SHIPMARK_GITHUB_APP_ID needs SHIPMARK_GITHUB_APP_KEY beside it.")
+    if settings.github_app_key and not settings.github_app_id:
+        raise SettingsError("SHIPMARK_GITHUB_APP_KEY needs SHIPMARK_GITHUB_APP_ID beside it.")
+    accesses = [access for source in FORGES if (access := _access(settings, source))]
+    return connect(accesses, **transport)
+
+
+def _access(settings: Settings, source: str) -> Access | None:
+    token, url = getattr(settings, f"{source}_token"), getattr(settings, f"{source}_url")
+    app = None
+    if source == "github" and settings.github_app_id and settings.github_app_key:
+        app = (settings.github_app_id, settings.github_app_key)
+    if app and token:
+        raise SettingsError("Set SHIPMARK_GITHUB_TOKEN or SHIPMARK_GITHUB_APP_ID, not both.")
+    if not (app or token or url):
+        return None
+    if url is None and source not in PUBLIC:
+        variable = f"SHIPMARK_{source.upper()}"
+        raise SettingsError(f"{variable}_TOKEN needs {variable}_URL beside it: where that is.")
+    return Access(source=source, url=url, token=token, app=app)
 
 
 def prepare_schema(database: Database) -> None:

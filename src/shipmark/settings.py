@@ -76,6 +76,11 @@ def _setting(parse: Callable[[str], Any], about: str, *, default: Any) -> Any:
     return field(default=default, metadata={"parse": parse, "about": about})
 
 
+def _secret(about: str) -> Any:
+    """A setting whose value is never shown."""
+    return field(default=None, repr=False, metadata={"parse": str, "about": about, "secret": True})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What is in force. Each field is the variable SHIPMARK_<FIELD>."""
@@ -118,6 +123,33 @@ class Settings:
         _choice("reject", "wait"),
         "what becomes of merge_commit_shas nobody imported",
         default="reject",
+    )
+    github_token: str | None = _secret("token to ask GitHub with")
+    github_app_id: str | None = _setting(
+        str, "GitHub App to ask GitHub as, in place of a token", default=None
+    )
+    github_app_key: str | None = _secret("private key of that App, as GitHub made it (PEM)")
+    github_url: str | None = _setting(
+        _base_url, "GitHub Enterprise Server, if it is not github.com", default=None
+    )
+    gitlab_token: str | None = _secret("token to ask GitLab with")
+    gitlab_url: str | None = _setting(
+        _base_url, "GitLab server, if it is not gitlab.com", default=None
+    )
+    bitbucket_token: str | None = _secret("token to ask Bitbucket with")
+    bitbucket_url: str | None = _setting(
+        _base_url, "Bitbucket Data Center, if it is not Bitbucket Cloud", default=None
+    )
+    azure_devops_token: str | None = _secret("token to ask Azure DevOps with")
+    azure_devops_url: str | None = _setting(
+        _base_url, "organisation or collection of Azure DevOps", default=None
+    )
+    gitea_token: str | None = _secret("token to ask Gitea or Forgejo with")
+    gitea_url: str | None = _setting(_base_url, "Gitea or Forgejo server", default=None)
+    import_every: timedelta = _setting(
+        time_span,
+        "how often what was imported from a forge is brought up to date",
+        default=timedelta(hours=6),
     )
     log_level: str = _setting(
         _choice("debug", "info", "warning", "error"),
@@ -174,9 +206,14 @@ def _parsed(variable: str, setting: Field[Any], text: str) -> Any:
 def shown(settings: Settings) -> list[tuple[str, str, str]]:
     """(variable, value, what it is for) of each setting in force, with secrets masked."""
     return [
-        (PREFIX + one.name.upper(), _text(_value(settings, one.name)), one.metadata["about"])
+        (PREFIX + one.name.upper(), _shown(settings, one), one.metadata["about"])
         for one in fields(Settings)
     ]
+
+
+def _shown(settings: Settings, one: Field[Any]) -> str:
+    text = _text(_value(settings, one.name))
+    return "***" if text and one.metadata.get("secret") else text
 
 
 def _value(settings: Settings, name: str) -> Any:
