@@ -2,6 +2,7 @@
 
 import gc
 import os
+import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -13,6 +14,9 @@ from starlette.applications import Starlette
 from shipmark import logs
 from shipmark.api.asgi import application
 from shipmark.api.calls import Api
+from shipmark.application.forge_importer import ForgeImporter
+from shipmark.application.look_ups import LookUps
+from shipmark.application.loop import Loop
 from shipmark.application.policy import Policy
 from shipmark.application.worker import Worker
 from shipmark.application.works import works
@@ -23,6 +27,9 @@ from shipmark.storage import migrations
 from shipmark.storage.database import Database
 
 FORGES = ("github", "gitlab", "bitbucket", "azure_devops", "gitea")
+QUICK = (3.0, 10.0)
+"""Seconds to wait for a connection and for an answer where a retry waits for it."""
+
 COLLECTED_AFTER = 50_000
 """New objects after which the garbage collector looks for cycles among them."""
 
@@ -60,6 +67,49 @@ def forges_of(settings: Settings, **transport: Any) -> Forges:
         raise SettingsError("SHIPMARK_GITHUB_APP_KEY needs SHIPMARK_GITHUB_APP_ID beside it.")
     accesses = [access for source in FORGES if (access := _access(settings, source))]
     return connect(accesses, **transport)
+
+
+class Background:
+    """What works beside the requests: retries, and imports from forges, each in its thread. What
+    asks before a retry is quick to give up; an import may take as long as its forge does."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        policy = policy_of(settings)
+        self._stopping = threading.Event()
+        self._asked = forges_of(settings, timeouts=QUICK, attempts=1, sleep=self._stopping.wait)
+        self._read = forges_of(settings, sleep=self._stopping.wait)
+        look_ups = LookUps(database, self._asked, policy) if self._asked.sources else None
+        self._worker = Worker(database, policy, look_ups=look_ups)
+        importer = ForgeImporter(
+            database, self._read, policy, every=settings.import_every, stopping=self._stopping
+        )
+        self._imports = Loop("shipmark-imports", importer.work_once, stopping=self._stopping)
+
+    def start(self) -> None:
+        self._worker.start()
+        self._start_imports()
+
+    def run(self) -> None:
+        """Work until stopped, in the thread that calls."""
+        self._start_imports()
+        self._worker.run()
+
+    def _start_imports(self) -> None:
+        if self._read.sources:
+            self._imports.start()
+
+    def request_stop(self) -> None:
+        """Stop soon, without waiting for it: for a signal handler."""
+        self._stopping.set()
+        self._worker.request_stop()
+
+    def stop(self) -> None:
+        """Finish what is under way, and stop."""
+        self.request_stop()
+        self._worker.stop()
+        self._imports.stop()
+        self._asked.close()
+        self._read.close()
 
 
 def _access(settings: Settings, source: str) -> Access | None:
@@ -128,7 +178,7 @@ def build(settings: Settings) -> Starlette:
         database = open_database(settings)
         prepare_schema(database)
         writer = Writer(database)
-        worker = Worker(database, policy)
+        background = Background(settings, database)
         with ThreadPoolExecutor(settings.readers, "shipmark-reader") as readers:
             app.state.api = Api(
                 database=database,
@@ -142,13 +192,13 @@ def build(settings: Settings) -> Starlette:
             )
             _spare_the_collector()
             if settings.with_worker:
-                worker.start()
+                background.start()
             try:
                 yield
             finally:
                 # What was accepted is committed before the process goes.
                 writer.close()
-                worker.stop()
+                background.stop()
         database.close()
 
     return application(lifespan)

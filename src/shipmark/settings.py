@@ -77,8 +77,9 @@ def _setting(parse: Callable[[str], Any], about: str, *, default: Any) -> Any:
 
 
 def _secret(about: str) -> Any:
-    """A setting whose value is never shown."""
-    return field(default=None, repr=False, metadata={"parse": str, "about": about, "secret": True})
+    """A setting that is never shown."""
+    metadata = {"parse": str, "about": about, "secret": True}
+    return field(default=None, repr=False, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,9 +212,9 @@ def shown(settings: Settings) -> list[tuple[str, str, str]]:
     ]
 
 
-def _shown(settings: Settings, one: Field[Any]) -> str:
-    text = _text(_value(settings, one.name))
-    return "***" if text and one.metadata.get("secret") else text
+def _shown(settings: Settings, setting: Field[Any]) -> str:
+    value = _value(settings, setting.name)
+    return "***" if value and setting.metadata.get("secret") else _text(value)
 
 
 def _value(settings: Settings, name: str) -> Any:

@@ -32,6 +32,7 @@ def gitea() -> FakeGitea:
         **{
             "/pulls": [a_pull_request(number) for number in range(1, 26)],
             "/commits": [a_commit()],
+            "/pulls/3": a_pull_request(3),
             f"/git/commits/{MERGE}": a_commit(),
             f"/commits/{MERGE}/pull": a_pull_request(3),
         }
@@ -65,6 +66,10 @@ def test_a_repository_and_a_commit_are_told(forge: Forge, server: HTTPForge) -> 
     assert any(
         isinstance(fact, PullFacts) and fact.number == 3 for fact in forge.commit(NAME, MERGE)
     )
+    pull = forge.pull(NAME, 3)
+    assert pull is not None
+    assert pull.number == 3
+    assert forge.pull(NAME, 99) is None
     assert server.asked[0].headers["authorization"] == "token s3cret"
 
 

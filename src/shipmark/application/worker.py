@@ -4,6 +4,7 @@ import logging
 import threading
 from functools import partial
 
+from shipmark.application.look_ups import LookUps
 from shipmark.application.policy import Policy
 from shipmark.application.retry import claim_due, retry_claimed
 from shipmark.application.set_services import repair_waiting_assignments
@@ -20,8 +21,16 @@ PAUSE = 1.0
 class Worker:
     """Retries attributions until it is told to stop. Several may run; none does another's row."""
 
-    def __init__(self, database: Database, policy: Policy, *, pause: float = PAUSE) -> None:
+    def __init__(
+        self,
+        database: Database,
+        policy: Policy,
+        *,
+        look_ups: LookUps | None = None,
+        pause: float = PAUSE,
+    ) -> None:
         self._database = database
+        self._look_ups = look_ups
         self._policy = policy
         self._pause = pause
         self._stopping = threading.Event()
@@ -58,12 +67,13 @@ class Worker:
         """Do what is due now; how many deployments were looked at."""
         claimed = transact(self._database, partial(claim_due, limit=CLAIMED_AT_ONCE))
         if claimed:
+            ready = self._look_ups.ask_for(claimed) if self._look_ups else claimed
             found = transact(
                 self._database,
-                partial(retry_claimed, deployment_ids=claimed, policy=self._policy),
+                partial(retry_claimed, deployment_ids=ready, policy=self._policy),
             )
             log.info(
-                "attributions retried", extra={"looked_at": len(claimed), "no_longer_wait": found}
+                "attributions retried", extra={"looked_at": len(ready), "no_longer_wait": found}
             )
         transact(
             self._database,

@@ -10,6 +10,7 @@ from typing import Any
 
 from shipmark.application.facts import Fact, RepositoryFacts
 from shipmark.application.forges import ForgeAway, ForgeTrouble
+from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors import (
     azure_devops,
     bitbucket_cloud,
@@ -69,6 +70,7 @@ class Questions:
     repository: Callable[[str], Dialogue[RepositoryFacts | None]]
     pulls_page: Callable[..., Dialogue[Page]]
     commits_page: Callable[..., Dialogue[Page]]
+    pull: Callable[[str, int], Dialogue[PullFacts | None]]
     commit: Callable[[str, str], Dialogue[list[Fact]]]
 
 
@@ -76,6 +78,7 @@ GITHUB = Questions(
     repository=github.repository,
     pulls_page=github_pulls.pulls_page,
     commits_page=github.commits_page,
+    pull=github_pulls.pull,
     commit=github.commit,
 )
 
@@ -86,6 +89,7 @@ def questions(module: Any) -> Questions:
         repository=module.repository,
         pulls_page=module.pulls_page,
         commits_page=module.commits_page,
+        pull=module.pull,
         commit=module.commit,
     )
 
@@ -109,14 +113,18 @@ class Forge:
         return self._transport.server.source
 
     def repository(self, name: str) -> RepositoryFacts | None:
-        return self._hold(name, self._asked.repository(name))
+        return self.hold(name, self._asked.repository(name))
 
     def commit(self, name: str, sha: str) -> Sequence[Fact]:
-        return self._hold(name, self._asked.commit(name, sha))
+        return self.hold(name, self._asked.commit(name, sha))
+
+    def pull(self, name: str, number: int) -> PullFacts | None:
+        """Everything about one pull request; None: there is none of this number."""
+        return self.hold(name, self._asked.pull(name, number))
 
     def page(self, name: str, *, since: datetime | None, cursor: str | None) -> Page:
         """First the repository itself, then its pull requests, then its default branch."""
-        return self._hold(name, walk(self._kinds, name, since=since, cursor=cursor))
+        return self.hold(name, walk(self._kinds, name, since=since, cursor=cursor))
 
     def budget(self) -> str | None:
         limits = self._transport.budget(self._last_caller)
@@ -127,7 +135,8 @@ class Forge:
     def close(self) -> None:
         self._transport.close()
 
-    def _hold(self, name: str, dialogue: Dialogue[Result]) -> Result:
+    def hold(self, name: str, dialogue: Dialogue[Result]) -> Result:
+        """What a dialogue about a repository comes to."""
         try:
             self._last_caller = self._callers(name)
             return self._transport.hold(dialogue, self._last_caller)

@@ -29,7 +29,7 @@ LONGEST_ANSWER = 120.0
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 ATTEMPTS = 3
-"""How often the same is asked of a forge that fails."""
+"""How often the same is asked of a forge that fails, unless it is said otherwise."""
 
 FIRST_PAUSE = 1.0
 """Seconds between the first two attempts; it doubles."""
@@ -87,11 +87,13 @@ class Transport:
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
         timeouts: tuple[float, float] = (CONNECT, READ),
+        attempts: int = ATTEMPTS,
     ) -> None:
         self.server = server
         self.patience = patience
         self._clock = clock
         self._sleep = sleep
+        self._attempts = attempts
         connect, read = timeouts
         self._http = httpx.Client(
             timeout=httpx.Timeout(read, connect=connect), headers={"user-agent": "shipmark"}
@@ -149,11 +151,11 @@ class Transport:
         refused = failed = 0
         while True:
             self._wait_for_limit(caller)
-            response = self._attempt(request, url, caller, last=failed + 1 >= ATTEMPTS)
+            response = self._attempt(request, url, caller, last=failed + 1 >= self._attempts)
             if response is not None:
                 limits = self._limits_of(response, caller, refused)
                 may_pass = response.status in FAILURES and request.method == "GET"
-                if not limits.is_refused and (not may_pass or failed + 1 >= ATTEMPTS):
+                if not limits.is_refused and (not may_pass or failed + 1 >= self._attempts):
                     return response
                 if limits.is_refused:
                     refused += 1

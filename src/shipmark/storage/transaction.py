@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from shipmark.storage.commits import Commits
 from shipmark.storage.deployments import Deployments
+from shipmark.storage.forge_imports import ForgeImports
 from shipmark.storage.lanes import Lanes
 from shipmark.storage.pulls import Pulls
 from shipmark.storage.reports import Reports
@@ -31,6 +32,10 @@ class StorageTransaction:
     @cached_property
     def repositories(self) -> Repositories:
         return Repositories(self.connection, self.now)
+
+    @cached_property
+    def forge_imports(self) -> ForgeImports:
+        return ForgeImports(self.connection, self.now)
 
     @cached_property
     def services(self) -> Services:
