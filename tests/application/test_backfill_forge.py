@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from shipmark.application.register import register
 from shipmark.application.repositories import upsert_repository
 from shipmark.application.worker import Worker
 from shipmark.application.writer import transact
+from shipmark.connectors.exchange import Request, Response
 from shipmark.connectors.forges import Access, connect
 from shipmark.domain.model import Deployment, Repository, Status
 from shipmark.storage.database import Database
@@ -188,6 +190,49 @@ def test_pages_that_go_in_circles_are_trouble(scene: Scene) -> None:
     at = importer.page(scene.repository, scene.begin())
     with pytest.raises(ForgeTrouble, match="go in circles at 'x'"):
         importer.page(scene.repository, at)
+
+
+class Limited:
+    """A GitLab that answers so many requests a minute, and counts what it has to refuse."""
+
+    def __init__(self, gitlab: FakeGitLab, clock: Clock, limit: int) -> None:
+        self.gitlab, self.clock, self.limit = gitlab, clock, limit
+        self.minute, self.left, self.refused = clock.now, limit, 0
+
+    def __call__(self, request: Request) -> Response:
+        if self.clock.now >= self.minute + timedelta(minutes=1):
+            self.minute, self.left = self.clock.now, self.limit
+        self.left -= 1
+        if self.left < 0:
+            self.refused += 1
+            return Response(status=429)
+        resets_at = self.minute + timedelta(minutes=1)
+        told = {
+            "ratelimit-limit": str(self.limit),
+            "ratelimit-remaining": str(self.left),
+            "ratelimit-reset": str(int(resets_at.timestamp())),
+        }
+        answer = self.gitlab(request)
+        return replace(answer, headers={**answer.headers, **told})
+
+
+def test_an_import_keeps_within_the_limit_of_its_forge(scene: Scene) -> None:
+    scene.forge.answering = limited = Limited(scene.gitlab, scene.clock, 2)
+    patient = connect(
+        [Access(source="gitlab", url=scene.forge.url)],
+        clock=scene.clock,
+        patience=timedelta(hours=1),
+        sleep=lambda seconds: scene.clock.advance(seconds=seconds),
+    )
+    began = scene.clock.now
+    scene.importer = ForgeImporter(
+        scene.database, patient, POLICY, every=EVERY, stopping=scene.stopping
+    )
+    scene.pages(scene.begin())
+    patient.close()
+    assert scene.pulls(300) == list(range(1, 251))
+    assert limited.refused == 0
+    assert scene.clock.now - began == timedelta(minutes=(len(scene.forge.asked) - 1) // 2)
 
 
 # The worker

@@ -16,6 +16,13 @@ Answering = Callable[[Request], Response]
 Fault = Callable[[BaseHTTPRequestHandler, Response], None]
 
 
+class QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that was killed is no news."""
+
+
 class HTTPForge:
     """Serves what ``answering`` answers, below ``prefix``, with an ETag of each answer.
 
@@ -29,8 +36,7 @@ class HTTPForge:
         self.faults: deque[Fault | None] = deque()
         self.asked: list[Request] = []
         self.not_modified = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = QuietServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     @property
