@@ -21,7 +21,8 @@ from shipmark.application.policy import Policy
 from shipmark.application.worker import Worker
 from shipmark.application.works import works
 from shipmark.application.writer import Writer
-from shipmark.connectors.forges import PUBLIC, Access, Forges, connect
+from shipmark.connectors.forge_servers import PUBLIC, Access
+from shipmark.connectors.forges import Forges, connect
 from shipmark.settings import Settings, SettingsError, load
 from shipmark.storage import migrations
 from shipmark.storage.database import Database

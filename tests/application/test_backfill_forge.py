@@ -23,7 +23,8 @@ from shipmark.application.repositories import upsert_repository
 from shipmark.application.worker import Worker
 from shipmark.application.writer import transact
 from shipmark.connectors.exchange import Request, Response
-from shipmark.connectors.forges import Access, connect
+from shipmark.connectors.forge_servers import Access
+from shipmark.connectors.forges import connect
 from shipmark.domain.model import Deployment, Repository, Status
 from shipmark.storage.database import Database
 

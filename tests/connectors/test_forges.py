@@ -1,7 +1,7 @@
 """Which forge serves which repository, who asks it, and what its failures come to."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,8 @@ from shipmark.application.facts import BranchPush, RepositoryFacts
 from shipmark.application.forges import ForgeAway, ForgeTrouble
 from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors.exchange import Request, Response
-from shipmark.connectors.forges import Access, Forge, Forges, connect, headers_of, server_of
+from shipmark.connectors.forge_servers import Access, headers_of, server_of
+from shipmark.connectors.forges import Forge, Forges, connect
 from shipmark.domain.model import Repository
 
 MERGE = a_commit()["sha"]
@@ -85,6 +86,19 @@ def test_pages_tell_the_repository_its_pull_requests_and_its_branch(forge: Forge
     assert kinds.count(RepositoryFacts) == 1
     assert kinds.count(PullFacts) == 25
     assert [fact.branch for fact in facts if isinstance(fact, BranchPush)] == ["main"]
+
+
+def test_commits_are_asked_for_from_before_the_last_run(forge: Forge, server: HTTPForge) -> None:
+    since = datetime(2026, 3, 20, tzinfo=UTC)
+    page = forge.page(NAME, since=since, cursor="commits")
+    assert [fact.branch for fact in page.facts if isinstance(fact, BranchPush)] == ["main"]
+    page = forge.page(NAME, since=since + timedelta(days=30), cursor="commits")
+    assert page.facts == ()
+
+
+def test_commits_of_azure_are_not_taken_for_pushed_ones() -> None:
+    asked, _ = server_of("azure_devops", "https://dev.azure.com/acme")
+    assert asked.commits_page is None
 
 
 def test_an_empty_repository_has_no_branch_to_read(forge: Forge, server: HTTPForge) -> None:

@@ -17,7 +17,8 @@ from tests.connectors.talks import ok
 from shipmark.application.forges import ForgeAway
 from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors.exchange import Request, Response
-from shipmark.connectors.forges import Access, Forge, connect
+from shipmark.connectors.forge_servers import Access
+from shipmark.connectors.forges import Forge, connect
 
 NAME = "Codertocat/Hello-World"
 HOME = f"/repos/{NAME}"

@@ -34,10 +34,11 @@ class Slept:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.naps: list[float] = []
+        self.woken = False
 
     def __call__(self, seconds: float) -> None:
         self.naps.append(seconds)
-        self.clock.advance(seconds=seconds)
+        self.clock.advance(seconds=0 if self.woken else seconds)
 
 
 @pytest.fixture
@@ -182,6 +183,18 @@ def test_a_limit_beyond_patience_is_an_error_and_the_forge_is_left_alone(
     assert len(forge.asked) == 1
     clock.advance(seconds=61)
     assert transport.ask(THINGS, ANN).status == 200
+    transport.close()
+
+
+def test_a_pause_that_is_cut_short_ends_in_an_error(
+    forge: HTTPForge, clock: Clock, slept: Slept
+) -> None:
+    transport = a_transport(forge, clock, slept)
+    forge.faults.append(answers(429, retry_after="60"))
+    slept.woken = True
+    with pytest.raises(RateLimited):
+        transport.ask(THINGS, ANN)
+    assert len(forge.asked) == 1
     transport.close()
 
 

@@ -42,6 +42,9 @@ MOST_KEPT = 256
 LARGEST_KEPT = 256 * 1024
 """Bytes of an answer that is kept; with ``MOST_KEPT``, at most 64 MB."""
 
+CLOCK_DRIFT = timedelta(seconds=1)
+"""How much too short a pause may turn out to be."""
+
 PATIENCE = timedelta(seconds=5)
 """How long a limit is waited for, unless it is said otherwise; a longer one is an error."""
 
@@ -193,6 +196,9 @@ class Transport:
         seconds = (until - now).total_seconds()
         log.info("forge asks for a pause", extra={"forge": self.server.source, "seconds": seconds})
         self._sleep(seconds)
+        if until - self._clock() > CLOCK_DRIFT:
+            # Whoever sleeps for us was woken to stop.
+            raise RateLimited(f"The pause {self.server.source} asks for was not made.", until=until)
 
     def _limits_of(self, response: Response, caller: Caller, refused: int) -> Limits:
         limits = self.server.limits(response, now=self._clock(), refused=refused)
