@@ -79,8 +79,8 @@ class Background:
         self._stopping = threading.Event()
         self._asked = forges_of(settings, timeouts=QUICK, attempts=1, sleep=self._stopping.wait)
         self._read = forges_of(settings, sleep=self._stopping.wait)
-        look_ups = LookUps(database, self._asked, policy) if self._asked.sources else None
-        self._worker = Worker(database, policy, look_ups=look_ups)
+        look_ups = LookUps(database, self._asked, policy, stopping=self._stopping)
+        self._worker = Worker(database, policy, look_ups=look_ups if self._asked.sources else None)
         importer = ForgeImporter(
             database, self._read, policy, every=settings.import_every, stopping=self._stopping
         )

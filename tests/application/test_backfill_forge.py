@@ -318,9 +318,8 @@ def test_a_repository_that_is_of_no_forge_here_says_so(scene: Scene) -> None:
 
 
 def a_worker(scene: Scene, **options: float) -> Worker:
-    return Worker(
-        scene.database, POLICY, look_ups=LookUps(scene.database, scene.forges, POLICY, **options)
-    )
+    look_ups = LookUps(scene.database, scene.forges, POLICY, stopping=scene.stopping, **options)
+    return Worker(scene.database, POLICY, look_ups=look_ups)
 
 
 @pytest.mark.parametrize("commit", [sha(17), sha(17)[:7], sha(900_001)])

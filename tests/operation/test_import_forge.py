@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.connectors.fake_gitlab import NAME, FakeGitLab
-from tests.connectors.http_forge import HTTPForge, answers
+from tests.connectors.http_forge import HTTPForge, answers, is_slow
 from tests.operation.commands import CommandLine
 from tests.operation.conftest import Serve
 from tests.server import PATIENCE, SCRIPT, environment, shipmark
@@ -145,3 +145,20 @@ def test_a_server_goes_on_with_an_import_that_was_begun(
     while counted(database_url) != (251, 251):
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_a_forge_that_hangs_keeps_nothing_from_stopping(
+    serve: Serve, forge: HTTPForge, database_url: str, tmp_path: Path
+) -> None:
+    server = serve(gitlab_url=forge.url, import_every="1s", first_retry_after="1s")
+    variables = environment(database_url, tmp_path, gitlab_url=forge.url, import_every="1s")
+    assert shipmark("import", "forge", NAME, environment=variables).returncode == 0
+    forge.asked.clear()
+    forge.faults.extend([is_slow(25)] * 9)
+    deadline = time.monotonic() + PATIENCE
+    while not forge.asked:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    began = time.monotonic()
+    server.stop()
+    assert time.monotonic() - began < 15

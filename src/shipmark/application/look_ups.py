@@ -1,6 +1,7 @@
 """Ask forges for what deployments wait for: a commit, or which branch is the default one."""
 
 import logging
+import threading
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -68,11 +69,18 @@ class LookUps:
     """Asks forges, outside of any transaction, and records what they answer."""
 
     def __init__(
-        self, database: Database, forges: Forges, policy: Policy, *, longest: float = LONGEST
+        self,
+        database: Database,
+        forges: Forges,
+        policy: Policy,
+        *,
+        stopping: threading.Event,
+        longest: float = LONGEST,
     ) -> None:
         self._database = database
         self._forges = forges
         self._policy = policy
+        self._stopping = stopping
         self._longest = longest
 
     def ask_for(self, deployment_ids: Collection[int]) -> list[int]:
@@ -89,7 +97,7 @@ class LookUps:
         for deployment_id, its in wanted.items():
             new = [question for question in its if question not in asked]
             for question in new:
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline or self._stopping.is_set():
                     late.add(deployment_id)
                     break
                 asked.add(question)

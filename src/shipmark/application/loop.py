@@ -8,6 +8,9 @@ from shipmark.domain.errors import ShipmarkError
 
 log = logging.getLogger(__name__)
 
+GRACE = 5.0
+"""Seconds that work under way is waited for when it is time to stop."""
+
 PAUSE = 1.0
 """Seconds between looks when nothing is due."""
 
@@ -29,7 +32,7 @@ class Loop:
         self._work_once = work_once
         self._stopping = stopping
         self._pause = pause
-        self._thread = threading.Thread(target=self.run, name=name)
+        self._thread = threading.Thread(target=self.run, name=name, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -39,10 +42,11 @@ class Loop:
         self._stopping.set()
 
     def stop(self) -> None:
-        """Finish what is under way and stop."""
+        """Finish what is under way and stop. What waits for someone else's answer is left to
+        itself after some seconds: it has nothing that could be lost."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(GRACE)
 
     def run(self) -> None:
         """Work until stopped. An error is logged and tried again: nothing is lost by it."""
