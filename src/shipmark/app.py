@@ -1,9 +1,11 @@
 """The composition root: settings become a database, a writer, a worker and an application."""
 
 import gc
+import json
+import logging
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,18 +16,29 @@ from starlette.applications import Starlette
 from shipmark import logs
 from shipmark.api.asgi import application
 from shipmark.api.calls import Api
+from shipmark.application.deliveries import Delivery, Hook
+from shipmark.application.facts import Fact
 from shipmark.application.forge_importer import ForgeImporter
+from shipmark.application.forges import ForgeAway, ForgeTrouble
+from shipmark.application.inbox import Inbox
 from shipmark.application.look_ups import LookUps
 from shipmark.application.loop import Loop
 from shipmark.application.policy import Policy
 from shipmark.application.worker import Worker
 from shipmark.application.works import works
 from shipmark.application.writer import Writer
+from shipmark.connectors import azure_devops
 from shipmark.connectors.forge_servers import PUBLIC, Access
 from shipmark.connectors.forges import Forges, connect
+from shipmark.connectors.webhooks import WEBHOOKS, secret_setting
 from shipmark.settings import Settings, SettingsError, load
 from shipmark.storage import migrations
 from shipmark.storage.database import Database
+
+log = logging.getLogger(__name__)
+
+AZURE_DEVOPS = "azure-devops"
+"""The last part of the address to which its service hooks are sent."""
 
 FORGES = ("github", "gitlab", "bitbucket", "azure_devops", "gitea")
 QUICK = (3.0, 10.0)
@@ -71,8 +84,8 @@ def forges_of(settings: Settings, **transport: Any) -> Forges:
 
 
 class Background:
-    """What works beside the requests: retries, and imports from forges, each in its thread. What
-    asks before a retry is quick to give up; an import may take as long as its forge does."""
+    """What works beside the requests: deliveries and retries in one thread, imports from forges in
+    another. The first is quick to give a forge up; an import may take as long as its forge does."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         policy = policy_of(settings)
@@ -80,7 +93,13 @@ class Background:
         self._asked = forges_of(settings, timeouts=QUICK, attempts=1, sleep=self._stopping.wait)
         self._read = forges_of(settings, sleep=self._stopping.wait)
         look_ups = LookUps(database, self._asked, policy, stopping=self._stopping)
-        self._worker = Worker(database, policy, look_ups=look_ups if self._asked.sources else None)
+        reader = Deliveries(self._asked, settings.azure_devops_url)
+        self._worker = Worker(
+            database,
+            policy,
+            inbox=Inbox(database=database, reader=reader, policy=policy),
+            look_ups=look_ups if self._asked.sources else None,
+        )
         importer = ForgeImporter(
             database, self._read, policy, every=settings.import_every, stopping=self._stopping
         )
@@ -159,6 +178,50 @@ def schema_version(database: Database) -> str | None:
     return version
 
 
+def hooks_of(settings: Settings) -> dict[str, Hook]:
+    """From which forges webhooks are taken: those for which there is a secret."""
+    secrets = {forge: getattr(settings, secret_setting(forge)) for forge in WEBHOOKS}
+    return {
+        forge: Hook(
+            secret=secret,
+            is_genuine=WEBHOOKS[forge].is_genuine,
+            delivery_id=WEBHOOKS[forge].delivery_id,
+            kept_headers=WEBHOOKS[forge].kept_headers,
+        )
+        for forge, secret in secrets.items()
+        if secret
+    }
+
+
+class Deliveries:
+    """Reads what forges delivered, whether or not their webhooks are still taken."""
+
+    def __init__(self, forges: Forges, azure_devops_url: str | None) -> None:
+        self._forges = forges
+        self._azure_devops_url = azure_devops_url
+
+    def read(self, delivery: Delivery) -> Sequence[Fact]:
+        webhook = WEBHOOKS[delivery.forge]
+        return webhook.facts(delivery.headers, delivery.body, received_at=delivery.received_at)
+
+    def follow_up(self, delivery: Delivery) -> Sequence[Fact]:
+        """Azure DevOps does not notify of the commit that a pipeline ran on: that is asked for,
+        where we are let in."""
+        forge = self._forges.named(azure_devops.SOURCE)
+        if delivery.forge != AZURE_DEVOPS or forge is None:
+            return ()
+        url = self._azure_devops_url or ""
+        asking = azure_devops.follow_up(json.loads(delivery.body), base_url=url)
+        try:
+            return forge.hold(delivery.forge, asking) if asking else ()
+        except ForgeAway:
+            raise
+        except ForgeTrouble as trouble:
+            # It would be so each time; what was delivered counts without.
+            log.warning("cannot ask forge: %s", trouble.message, extra={"forge": forge.source})
+            return ()
+
+
 def _spare_the_collector() -> None:
     """Take what was made so far out of the garbage collector's rounds, and let it go them seldom.
 
@@ -190,6 +253,7 @@ def build(settings: Settings) -> Starlette:
                 largest_body=settings.max_body_bytes,
                 schema_version=partial(schema_version, database),
                 newest_version=migrations.newest_version(),
+                hooks=hooks_of(settings),
             )
             _spare_the_collector()
             if settings.with_worker:

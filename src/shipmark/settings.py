@@ -102,7 +102,7 @@ class Settings:
     )
     readers: int = _setting(_whole(1, 256), "threads that answer reads, in each process", default=8)
     with_worker: bool = _setting(
-        _yes_or_no, "retry attributions in the server itself", default=True
+        _yes_or_no, "read deliveries and retry attributions in the server itself", default=True
     )
     retry_for: timedelta = _setting(
         time_span, "how long attribution is retried after registering", default=timedelta(days=3)
@@ -158,6 +158,11 @@ class Settings:
         default="info",
     )
     log_format: str = _setting(_choice("auto", "json", "text"), "form of log lines", default="auto")
+    github_webhook_secret: str | None = _secret("what GitHub signs webhooks with")
+    gitlab_webhook_secret: str | None = _secret("what GitLab proves webhooks with")
+    bitbucket_webhook_secret: str | None = _secret("what Bitbucket signs webhooks with")
+    azure_devops_webhook_secret: str | None = _secret("what Azure DevOps proves service hooks with")
+    gitea_webhook_secret: str | None = _secret("what Gitea or Forgejo signs webhooks with")
 
     @property
     def effective_database_url(self) -> str:

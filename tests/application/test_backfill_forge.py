@@ -18,6 +18,7 @@ from shipmark.application.forges import ForgeAway, ForgeTrouble
 from shipmark.application.look_ups import LookUps
 from shipmark.application.policy import Policy
 from shipmark.application.ports import ForgeImport
+from shipmark.application.record_facts import infer_nothing
 from shipmark.application.register import register
 from shipmark.application.repositories import upsert_repository
 from shipmark.application.worker import Worker
@@ -165,7 +166,8 @@ def test_a_page_that_cannot_be_recorded_is_not_passed(scene: Scene) -> None:
         pass
 
     def killed(tx: Any) -> None:
-        record_page(tx, scene.repository, at, [], "elsewhere", policy=POLICY, every=EVERY)
+        stood = partial(record_page, tx, scene.repository, at, [], "elsewhere")
+        stood(policy=POLICY, infer=infer_nothing, every=EVERY)
         raise Killed
 
     with pytest.raises(Killed):

@@ -14,6 +14,7 @@ from shipmark.application.forge_answers import record_answer
 from shipmark.application.forges import FactsPage, Forge, ForgeAway, ForgeTrouble
 from shipmark.application.policy import Policy
 from shipmark.application.ports import ForgeImport, Transaction
+from shipmark.application.record_facts import Inferrer
 from shipmark.domain.model import Repository
 
 LEASE = timedelta(minutes=10)
@@ -65,6 +66,7 @@ def record_page(
     cursor: str | None,
     *,
     policy: Policy,
+    infer: Inferrer,
     every: timedelta,
 ) -> ForgeImport:
     """Record a page, and where to go on. What someone else has recorded meanwhile is left alone:
@@ -76,9 +78,7 @@ def record_page(
     # It comes before the locks of `record_answer`, and whoever else goes on waits here.
     if not tx.forge_imports.replace(before, after):
         return tx.forge_imports.get({before.repository_id})[before.repository_id]
-    # Another page may have brought its default branch since.
-    known = tx.repositories.get({repository.id})[repository.id]
-    record_answer(tx, known, facts, policy=policy)
+    record_answer(tx, repository, facts, policy=policy, infer=infer)
     return after
 
 

@@ -15,6 +15,7 @@ from shipmark.application.backfill_forge import (
 from shipmark.application.forges import Forges, ForgeTrouble
 from shipmark.application.policy import Policy
 from shipmark.application.ports import ForgeImport
+from shipmark.application.record_facts import Inferrer, infer_nothing
 from shipmark.application.writer import Database, transact
 from shipmark.domain.model import Repository
 
@@ -35,11 +36,13 @@ class ForgeImporter:
         *,
         every: timedelta,
         stopping: threading.Event,
+        infer: Inferrer = infer_nothing,
     ) -> None:
         self._database = database
         self._forges = forges
         self._policy = policy
         self._every = every
+        self._infer = infer
         self._stopping = stopping
 
     def work_once(self) -> int:
@@ -80,6 +83,7 @@ class ForgeImporter:
                 facts=page.facts,
                 cursor=page.cursor,
                 policy=self._policy,
+                infer=self._infer,
                 every=self._every,
             ),
         )

@@ -13,6 +13,7 @@ from shipmark.application.forge_answers import record_answer
 from shipmark.application.forges import Forge, ForgeAway, Forges
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
+from shipmark.application.record_facts import Inferrer, infer_nothing
 from shipmark.application.writer import Database, transact, tried
 from shipmark.domain.errors import ShipmarkError, Unavailable
 from shipmark.domain.model import Deployment, Reason, Repository, Status
@@ -76,12 +77,14 @@ class LookUps:
         *,
         stopping: threading.Event,
         longest: float = LONGEST,
+        infer: Inferrer = infer_nothing,
     ) -> None:
         self._database = database
         self._forges = forges
         self._policy = policy
         self._stopping = stopping
         self._longest = longest
+        self._infer = infer
 
     def ask_for(self, deployment_ids: Collection[int]) -> list[int]:
         """Ask for what these deployments wait for; which of them can be retried now.
@@ -115,7 +118,11 @@ class LookUps:
         try:
             facts = _answer(forge, question)
             recording = partial(
-                record_answer, repository=repository, facts=facts, policy=self._policy
+                record_answer,
+                repository=repository,
+                facts=facts,
+                policy=self._policy,
+                infer=self._infer,
             )
             transact(self._database, recording)
         except Unavailable:

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from shipmark.application.deliveries import Delivery
 from shipmark.application.tokens import Tokens
+from shipmark.application.told import Told
 from shipmark.domain.attribution import Arrival, Candidate, Lane, Window
+from shipmark.domain.events import SourceEvent
 from shipmark.domain.model import (
     BranchCommit,
     Deployment,
@@ -91,9 +94,28 @@ class ForgeImports(Protocol):
         """Take an import that is due, so that no other worker does until then."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryTold:
+    """As of when its forge told the name and the default branch of a repository."""
+
+    named_as_of: datetime | None = None
+    default_branch_as_of: datetime | None = None
+
+
 class Repositories(Protocol):
     def named(self, names: Collection[str]) -> dict[str, list[Repository]]:
-        """Per name, the repositories it can mean: its full name, or its last part if bare."""
+        """Per name, the repositories it can mean: its full name, its last part if bare, or else
+        the name that it had before."""
+
+    def by_source(self, source: str, source_id: str) -> Repository | None:
+        """The repository that a forge has this id for."""
+
+    def told(self, repository_id: int) -> RepositoryTold: ...
+
+    def save_told(
+        self, repository_id: int, told: RepositoryTold, *, former_names: Collection[str]
+    ) -> None:
+        """Store as of when it was told what, and names under which it is known, too."""
 
     def get(self, ids: Collection[int]) -> dict[int, Repository]: ...
 
@@ -109,6 +131,30 @@ class Repositories(Protocol):
         self, wanted: Collection[tuple[int, str]]
     ) -> tuple[set[int], set[tuple[int, str]]]:
         """Which of the repositories have pull requests, and which (id, branch) are a base."""
+
+
+class Events(Protocol):
+    def add(self, events: Sequence[SourceEvent]) -> list[SourceEvent]:
+        """Store events whose key is new, and answer those: of each key, the first."""
+
+
+class Deliveries(Protocol):
+    def add(self, delivery: Delivery) -> bool:
+        """Store a delivery that is due at once, unless it came before; whether it is to be done.
+
+        One that came before and was given up is due again.
+        """
+
+    def claim_due(self, *, limit: int, lease_until: datetime) -> list[Delivery]:
+        """Take deliveries that are due, so that no other worker does until then."""
+
+    def finish(self, delivery_id: int, *, error: str | None = None) -> None:
+        """Do it no more. Its body is kept only where an error says why it was given up."""
+
+    def postpone(self, delivery_id: int, *, due_at: datetime, error: str) -> None: ...
+
+    def forget(self, *, done_before: datetime) -> int:
+        """Delete deliveries that came before then and are done or given up; how many."""
 
 
 class Services(Protocol):
@@ -130,6 +176,12 @@ class Commits(Protocol):
     def add_to_branches(self, commits: Iterable[BranchCommit]) -> list[BranchCommit]:
         """Store what is new or different of these commits, and answer that."""
 
+    def pushed_aside(self, branches: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+        """Of (repository id, branch), those with pushed commits that do not count so far."""
+
+    def deployed_from(self, branches: Collection[tuple[int, str]]) -> set[int]:
+        """The deployments that name what may be a commit pushed to one of these branches."""
+
 
 class Pulls(Protocol):
     def by_number(self, wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], PullRequest]:
@@ -140,6 +192,11 @@ class Pulls(Protocol):
 
     def save(self, pulls: Sequence[PullRequest]) -> dict[tuple[int, int], int]:
         """Insert those with id 0, update the others; ids by (repository id, number)."""
+
+    def told(self, pull_ids: Collection[int]) -> dict[int, Told]:
+        """When forges told what is known of each pull request."""
+
+    def save_told(self, told: Mapping[int, Told]) -> None: ...
 
     def services_of(self, pull_ids: Collection[int]) -> dict[int, set[int]]: ...
 
@@ -260,3 +317,7 @@ class Transaction(Protocol):
     def lanes(self) -> Lanes: ...
     @property
     def windows(self) -> Windows: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def deliveries(self) -> Deliveries: ...

@@ -7,7 +7,9 @@ from functools import partial
 from typing import Any
 
 from shipmark.application import change, record_pulls, repositories, set_services
+from shipmark.application.deliveries import Delivery
 from shipmark.application.drafts import Registration
+from shipmark.application.inbox import receive
 from shipmark.application.policy import Policy
 from shipmark.application.queries import Page, PullRow, ReadTransaction
 from shipmark.application.register import Registered, register
@@ -40,6 +42,7 @@ class Works:
     record_pulls: Work[Sequence[record_pulls.PullFacts], list[record_pulls.Result]]
     upsert_repository: Work[tuple[str, Mapping[str, Any]], Repository]
     mark_used: Work[tuple[int, datetime], None]
+    receive: Work[Delivery, bool]
 
 
 def works(policy: Policy) -> Works:
@@ -55,6 +58,7 @@ def works(policy: Policy) -> Works:
         record_pulls=one_by_one(partial(record_pulls.record_pulls, policy=policy)),
         upsert_repository=one_by_one(partial(_upsert_repository, policy=policy)),
         mark_used=Work(_mark_used),
+        receive=Work(receive),
     )
 
 

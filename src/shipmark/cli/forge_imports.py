@@ -15,14 +15,13 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from shipmark.app import forges_of
 from shipmark.application.backfill_forge import begin, record_trouble
 from shipmark.application.facts import RepositoryFacts
-from shipmark.application.forge_answers import record_answer
 from shipmark.application.forge_importer import ForgeImporter
 from shipmark.application.forges import ForgeAway, ForgeTrouble
 from shipmark.application.locate import locate_repositories
 from shipmark.application.policy import Policy
 from shipmark.application.ports import ForgeImport
 from shipmark.application.queries import ReadTransaction
-from shipmark.application.repositories import upsert_repository
+from shipmark.application.record_facts import record_facts
 from shipmark.application.writer import transact
 from shipmark.cli.session import current_settings, database
 from shipmark.connectors.forges import Forge, Forges
@@ -115,17 +114,15 @@ def _made_known(opened: Database, policy: Policy, chosen: Forge, name: str) -> R
         raise ForgeTrouble(
             f"{chosen.source} has no repository {name}, or does not show it to this token."
         )
-    return transact(opened, partial(_recorded, name=name, facts=facts, policy=policy))
+    return transact(opened, partial(_recorded, facts=facts, policy=policy))
 
 
-def _recorded(
-    tx: ReadTransaction, name: str, facts: RepositoryFacts, *, policy: Policy
-) -> Repository:
-    located = locate_repositories(tx, {name}, Policy())[name]
-    if not isinstance(located, Repository):
-        located = upsert_repository(tx, facts.name, {}, policy=policy)
-    record_answer(tx, located, [facts], policy=policy)
-    return tx.repositories.get({located.id})[located.id]
+def _recorded(tx: ReadTransaction, facts: RepositoryFacts, *, policy: Policy) -> Repository:
+    record_facts(tx, [facts], policy=policy)
+    found = tx.repositories.by_source(facts.source, facts.source_id)
+    if found is None:
+        raise ForgeTrouble(f"{facts.name} is known here already, as a repository of another forge.")
+    return found
 
 
 def _page(

@@ -205,9 +205,14 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BranchCommit:
-    """A commit that stands on a branch, whether or not a pull request brought it there."""
+    """A commit that stands on a branch, whether or not a pull request brought it there.
+
+    ``is_pushed``: a forge told of it, as of every branch anyone pushes to. It finds a deployment
+    only where the branch is the default one, or pull requests were merged to it.
+    """
 
     repository_id: int
     branch: str
     sha: str
     committed_at: datetime
+    is_pushed: bool = False

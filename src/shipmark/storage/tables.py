@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -113,6 +114,18 @@ repositories = Table(
     Column("source", String),
     Column("source_id", String),
     Column("created_at", Instant, nullable=False),
+    # As of when its forge told them, by which an older message is told from a newer one.
+    Column("named_as_of", Instant),
+    Column("default_branch_as_of", Instant),
+    Index("ix_repositories_source", "source", "source_id"),
+)
+
+# The names that repositories had before: what is still told under one is theirs.
+former_names = Table(
+    "former_names",
+    metadata,
+    Column("name_key", ByCodePoint, primary_key=True),
+    _ref("repository_id", "repositories"),
 )
 
 forge_imports = Table(
@@ -160,6 +173,9 @@ pulls = Table(
     Column("labels", Text),
     Column("files", Text),
     Column("imported_at", Instant, nullable=False),
+    # As of when a forge told the newest of it, and which fields it told when.
+    Column("facts_as_of", Instant),
+    Column("facts_told", Text),
     # Lists are newest first by when they merged; what has not merged comes last.
     Column("listed_at", Instant, Computed("coalesce(merged_at, 0)", persisted=True)),
     UniqueConstraint("repository_id", "number"),
@@ -179,6 +195,57 @@ Index(
 Index("ix_pulls_merge_commit", pulls.c.merge_commit_prefix, pulls.c.repository_id)
 Index("ix_pulls_head", pulls.c.head_prefix, pulls.c.repository_id)
 
+# What forges sent and is not understood yet: the row is the job. Of what is done, all but the body
+# is kept, so that a repeat is known as one.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _id(),
+    Column("forge", String, nullable=False),
+    Column("delivery_id", ByCodePoint, nullable=False),
+    Column("body_digest", String, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary),
+    Column("received_at", Instant, nullable=False, index=True),
+    Column("due_at", Instant),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("error", Text),
+    UniqueConstraint("forge", "delivery_id"),
+    # Few forges sign a delivery's id along with its body.
+    UniqueConstraint("forge", "body_digest"),
+)
+Index(
+    "ix_deliveries_due",
+    deliveries.c.due_at,
+    postgresql_where=deliveries.c.due_at.is_not(None),
+    sqlite_where=deliveries.c.due_at.is_not(None),
+)
+
+# What happened at forges, from which rules infer deployments: the fields of a SourceEvent, of which
+# ``repository`` is the name it was told under.
+source_events = Table(
+    "source_events",
+    metadata,
+    _id(),
+    Column("key", ByCodePoint, nullable=False, unique=True),
+    Column("source", String, nullable=False),
+    Column("repository", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("success", Boolean, nullable=False),
+    Column("commit_sha", ByCodePoint),
+    Column("branch", ByCodePoint),
+    Column("tag", ByCodePoint),
+    Column("environment", String),
+    Column("workflow", String),
+    Column("stage", String),
+    Column("job", String),
+    Column("pull_number", BigInteger),
+    Column("url", Text),
+    Column("recorded_at", Instant, nullable=False),
+    # A rule is about one source; a preview looks at its past, newest first.
+    Index("ix_source_events_source", "source", "at", "id"),
+)
+
 pull_commits = Table(
     "pull_commits",
     metadata,
@@ -197,6 +264,8 @@ branch_commits = Table(
     Column("sha", ByCodePoint, primary_key=True),
     _prefix("sha", "prefix"),
     Column("committed_at", Instant, nullable=False),
+    # Told by a forge, which tells of every branch: it counts only where the branch matters.
+    Column("is_pushed", Boolean, nullable=False, server_default=false()),
     Index("ix_branch_commits_prefix", "prefix", "repository_id"),
 )
 

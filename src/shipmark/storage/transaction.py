@@ -7,7 +7,9 @@ from functools import cached_property
 from sqlalchemy import Connection
 
 from shipmark.storage.commits import Commits
+from shipmark.storage.deliveries import Deliveries
 from shipmark.storage.deployments import Deployments
+from shipmark.storage.events import Events
 from shipmark.storage.forge_imports import ForgeImports
 from shipmark.storage.lanes import Lanes
 from shipmark.storage.pulls import Pulls
@@ -60,6 +62,14 @@ class StorageTransaction:
     @cached_property
     def windows(self) -> Windows:
         return Windows(self.connection)
+
+    @cached_property
+    def events(self) -> Events:
+        return Events(self.connection, self.now)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        return Deliveries(self.connection, self.now)
 
     @cached_property
     def reports(self) -> Reports:
