@@ -1,7 +1,10 @@
 """The composition root: settings become a database, a writer, a worker and an application."""
 
 import gc
+import json
+import logging
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -16,13 +19,19 @@ from shipmark.api.calls import Api
 from shipmark.api.webhooks_running import RunningWebhook
 from shipmark.application.deliveries import Delivery, Hook
 from shipmark.application.facts import Fact
+from shipmark.application.forge_importer import ForgeImporter
+from shipmark.application.forges import ForgeAway, ForgeTrouble
 from shipmark.application.inbox import Inbox
+from shipmark.application.look_ups import LookUps
+from shipmark.application.loop import Loop
 from shipmark.application.policy import Policy
 from shipmark.application.rules import infer
 from shipmark.application.worker import Worker
 from shipmark.application.works import works
 from shipmark.application.writer import Writer
-from shipmark.connectors import argo_cd, cdevents, flux
+from shipmark.connectors import argo_cd, azure_devops, cdevents, flux
+from shipmark.connectors.forge_servers import PUBLIC, Access
+from shipmark.connectors.forges import Forges, connect
 from shipmark.connectors.gitignore_paths import GitIgnoreEngine
 from shipmark.connectors.payloads import UnreadablePayload
 from shipmark.connectors.re2_patterns import Re2Engine
@@ -33,6 +42,15 @@ from shipmark.domain.errors import InvalidArgument
 from shipmark.settings import Settings, SettingsError, load
 from shipmark.storage import migrations
 from shipmark.storage.database import Database
+
+log = logging.getLogger(__name__)
+
+AZURE_DEVOPS = "azure-devops"
+"""The last part of the address to which its service hooks are sent."""
+
+FORGES = ("github", "gitlab", "bitbucket", "azure_devops", "gitea")
+QUICK = (3.0, 10.0)
+"""Seconds to wait for a connection and for an answer where a retry waits for it."""
 
 COLLECTED_AFTER = 50_000
 """New objects after which the garbage collector looks for cycles among them."""
@@ -93,6 +111,86 @@ def _read_webhook(
         raise InvalidArgument(error.message) from None
 
 
+def forges_of(settings: Settings, **transport: Any) -> Forges:
+    """The forges that the settings let us into; ``transport`` is for how they are asked. Raises
+    SettingsError for what is said of a forge by half."""
+    if settings.github_app_id and not settings.github_app_key:
+        raise SettingsError("SHIPMARK_GITHUB_APP_ID needs SHIPMARK_GITHUB_APP_KEY beside it.")
+    if settings.github_app_key and not settings.github_app_id:
+        raise SettingsError("SHIPMARK_GITHUB_APP_KEY needs SHIPMARK_GITHUB_APP_ID beside it.")
+    accesses = [access for source in FORGES if (access := _access(settings, source))]
+    return connect(accesses, **transport)
+
+
+class Background:
+    """What works beside the requests: deliveries and retries in one thread, imports from forges in
+    another. The first is quick to give a forge up; an import may take as long as its forge does."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        policy = policy_of(settings)
+        self._stopping = threading.Event()
+        self._asked = forges_of(settings, timeouts=QUICK, attempts=1, sleep=self._stopping.wait)
+        self._read = forges_of(settings, sleep=self._stopping.wait)
+        look_ups = LookUps(database, self._asked, policy, stopping=self._stopping, infer=infer)
+        reader = Deliveries(self._asked, settings.azure_devops_url)
+        self._worker = Worker(
+            database,
+            policy,
+            inbox=Inbox(database=database, reader=reader, policy=policy, infer=infer),
+            look_ups=look_ups if self._asked.sources else None,
+        )
+        importer = ForgeImporter(
+            database,
+            self._read,
+            policy,
+            every=settings.import_every,
+            stopping=self._stopping,
+            infer=infer,
+        )
+        self._imports = Loop("shipmark-imports", importer.work_once, stopping=self._stopping)
+
+    def start(self) -> None:
+        self._worker.start()
+        self._start_imports()
+
+    def run(self) -> None:
+        """Work until stopped, in the thread that calls."""
+        self._start_imports()
+        self._worker.run()
+
+    def _start_imports(self) -> None:
+        if self._read.sources:
+            self._imports.start()
+
+    def request_stop(self) -> None:
+        """Stop soon, without waiting for it: for a signal handler."""
+        self._stopping.set()
+        self._worker.request_stop()
+
+    def stop(self) -> None:
+        """Finish what is under way, and stop."""
+        self.request_stop()
+        self._worker.stop()
+        self._imports.stop()
+        self._asked.close()
+        self._read.close()
+
+
+def _access(settings: Settings, source: str) -> Access | None:
+    token, url = getattr(settings, f"{source}_token"), getattr(settings, f"{source}_url")
+    app = None
+    if source == "github" and settings.github_app_id and settings.github_app_key:
+        app = (settings.github_app_id, settings.github_app_key)
+    if app and token:
+        raise SettingsError("Set SHIPMARK_GITHUB_TOKEN or SHIPMARK_GITHUB_APP_ID, not both.")
+    if not (app or token or url):
+        return None
+    if url is None and source not in PUBLIC:
+        variable = f"SHIPMARK_{source.upper()}"
+        raise SettingsError(f"{variable}_TOKEN needs {variable}_URL beside it: where that is.")
+    return Access(source=source, url=url, token=token, app=app)
+
+
 def prepare_schema(database: Database) -> None:
     """Bring SQLite's schema up to date; for PostgreSQL, refuse one that is not.
 
@@ -142,21 +240,30 @@ def hooks_of(settings: Settings) -> dict[str, Hook]:
 class Deliveries:
     """Reads what forges delivered, whether or not their webhooks are still taken."""
 
+    def __init__(self, forges: Forges, azure_devops_url: str | None) -> None:
+        self._forges = forges
+        self._azure_devops_url = azure_devops_url
+
     def read(self, delivery: Delivery) -> Sequence[Fact]:
         webhook = WEBHOOKS[delivery.forge]
         return webhook.facts(delivery.headers, delivery.body, received_at=delivery.received_at)
 
     def follow_up(self, delivery: Delivery) -> Sequence[Fact]:
-        """Nothing is asked yet."""
-        del delivery
-        return ()
-
-
-def worker_of(database: Database, settings: Settings) -> Worker:
-    """What is done in the background."""
-    policy = policy_of(settings)
-    inbox = Inbox(database=database, reader=Deliveries(), policy=policy, infer=infer)
-    return Worker(database, policy, inbox=inbox)
+        """Azure DevOps does not notify of the commit that a pipeline ran on: that is asked for,
+        where we are let in."""
+        forge = self._forges.named(azure_devops.SOURCE)
+        if delivery.forge != AZURE_DEVOPS or forge is None:
+            return ()
+        url = self._azure_devops_url or ""
+        asking = azure_devops.follow_up(json.loads(delivery.body), base_url=url)
+        try:
+            return forge.hold(delivery.forge, asking) if asking else ()
+        except ForgeAway:
+            raise
+        except ForgeTrouble as trouble:
+            # It would be so each time; what was delivered counts without.
+            log.warning("cannot ask forge: %s", trouble.message, extra={"forge": forge.source})
+            return ()
 
 
 def _spare_the_collector() -> None:
@@ -179,7 +286,7 @@ def build(settings: Settings) -> Starlette:
         database = open_database(settings)
         prepare_schema(database)
         writer = Writer(database)
-        worker = worker_of(database, settings)
+        background = Background(settings, database)
         with ThreadPoolExecutor(settings.readers, "shipmark-reader") as readers:
             app.state.api = Api(
                 database=database,
@@ -195,13 +302,13 @@ def build(settings: Settings) -> Starlette:
             app.state.running_webhooks = running_webhooks(settings)
             _spare_the_collector()
             if settings.with_worker:
-                worker.start()
+                background.start()
             try:
                 yield
             finally:
                 # What was accepted is committed before the process goes.
                 writer.close()
-                worker.stop()
+                background.stop()
         database.close()
 
     return application(lifespan)

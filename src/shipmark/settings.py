@@ -125,6 +125,33 @@ class Settings:
         "what becomes of merge_commit_shas nobody imported",
         default="reject",
     )
+    github_token: str | None = _secret("token to ask GitHub with")
+    github_app_id: str | None = _setting(
+        str, "GitHub App to ask GitHub as, in place of a token", default=None
+    )
+    github_app_key: str | None = _secret("private key of that App, as GitHub made it (PEM)")
+    github_url: str | None = _setting(
+        _base_url, "GitHub Enterprise Server, if it is not github.com", default=None
+    )
+    gitlab_token: str | None = _secret("token to ask GitLab with")
+    gitlab_url: str | None = _setting(
+        _base_url, "GitLab server, if it is not gitlab.com", default=None
+    )
+    bitbucket_token: str | None = _secret("token to ask Bitbucket with")
+    bitbucket_url: str | None = _setting(
+        _base_url, "Bitbucket Data Center, if it is not Bitbucket Cloud", default=None
+    )
+    azure_devops_token: str | None = _secret("token to ask Azure DevOps with")
+    azure_devops_url: str | None = _setting(
+        _base_url, "organisation or collection of Azure DevOps", default=None
+    )
+    gitea_token: str | None = _secret("token to ask Gitea or Forgejo with")
+    gitea_url: str | None = _setting(_base_url, "Gitea or Forgejo server", default=None)
+    import_every: timedelta = _setting(
+        time_span,
+        "how often what was imported from a forge is brought up to date",
+        default=timedelta(hours=6),
+    )
     log_level: str = _setting(
         _choice("debug", "info", "warning", "error"),
         "least important log line written",

@@ -66,6 +66,38 @@ class ServiceAssignment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForgeImport:
+    """How far the import of a repository from its forge has come.
+
+    A run brings all there is since an instant (None: ever). It began at ``started_at`` (None: there
+    is none under way) and goes on from ``cursor``; ``finished_at`` is when the last one ended.
+    ``attempts`` in vain and their ``error`` are those since the last page.
+    """
+
+    repository_id: int
+    due_at: datetime
+    since: datetime | None = None
+    cursor: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    attempts: int = 0
+    error: str | None = None
+
+
+class ForgeImports(Protocol):
+    def get(self, repository_ids: Collection[int]) -> dict[int, ForgeImport]: ...
+
+    def find_or_add(self, repository_id: int) -> ForgeImport:
+        """The import of a repository; a new one is due now."""
+
+    def replace(self, before: ForgeImport, after: ForgeImport) -> bool:
+        """Store it unless someone else began a run, or went on with one; whether it was stored."""
+
+    def claim_due(self, *, lease_until: datetime) -> ForgeImport | None:
+        """Take an import that is due, so that no other worker does until then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryTold:
     """As of when its forge told the name and the default branch of a repository."""
 
@@ -346,6 +378,8 @@ class Transaction(Protocol):
     def tokens(self) -> Tokens: ...
     @property
     def repositories(self) -> Repositories: ...
+    @property
+    def forge_imports(self) -> ForgeImports: ...
     @property
     def services(self) -> Services: ...
     @property

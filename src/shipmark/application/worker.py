@@ -7,6 +7,7 @@ from functools import partial
 
 from shipmark.application.artifacts import resolve_known
 from shipmark.application.inbox import Inbox
+from shipmark.application.look_ups import LookUps
 from shipmark.application.policy import Policy
 from shipmark.application.retry import claim_due, retry_claimed
 from shipmark.application.set_services import repair_waiting_assignments
@@ -35,9 +36,11 @@ class Worker:
         policy: Policy,
         *,
         inbox: Inbox | None = None,
+        look_ups: LookUps | None = None,
         pause: float = PAUSE,
     ) -> None:
         self._database = database
+        self._look_ups = look_ups
         self._policy = policy
         self._inbox = inbox
         self._tidied = -TIDIED_EVERY
@@ -77,12 +80,13 @@ class Worker:
         delivered = self._empty_inbox()
         claimed = transact(self._database, partial(claim_due, limit=CLAIMED_AT_ONCE))
         if claimed:
+            ready = self._look_ups.ask_for(claimed) if self._look_ups else claimed
             found = transact(
                 self._database,
-                partial(retry_claimed, deployment_ids=claimed, policy=self._policy),
+                partial(retry_claimed, deployment_ids=ready, policy=self._policy),
             )
             log.info(
-                "attributions retried", extra={"looked_at": len(claimed), "no_longer_wait": found}
+                "attributions retried", extra={"looked_at": len(ready), "no_longer_wait": found}
             )
         transact(
             self._database,

@@ -128,6 +128,19 @@ former_names = Table(
     _ref("repository_id", "repositories"),
 )
 
+forge_imports = Table(
+    "forge_imports",
+    metadata,
+    Column("repository_id", Id, ForeignKey("repositories.id"), primary_key=True),
+    Column("since", Instant),
+    Column("cursor", Text),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    Column("due_at", Instant, nullable=False, index=True),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("error", Text),
+)
+
 services = Table(
     "services",
     metadata,

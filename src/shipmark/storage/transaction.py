@@ -12,6 +12,7 @@ from shipmark.storage.deliveries import Deliveries
 from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.deployments import Deployments
 from shipmark.storage.events import Events
+from shipmark.storage.forge_imports import ForgeImports
 from shipmark.storage.lanes import Lanes
 from shipmark.storage.path_rules import PathRuleSets
 from shipmark.storage.pulls import Pulls
@@ -36,6 +37,10 @@ class StorageTransaction:
     @cached_property
     def repositories(self) -> Repositories:
         return Repositories(self.connection, self.now)
+
+    @cached_property
+    def forge_imports(self) -> ForgeImports:
+        return ForgeImports(self.connection, self.now)
 
     @cached_property
     def services(self) -> Services:
