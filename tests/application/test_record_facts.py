@@ -1,7 +1,8 @@
 """Webhooks in any order, and twice, come to the same facts and the same attribution."""
 
 from collections.abc import Iterable, Sequence
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,17 +20,22 @@ from tests.forge_histories import (
     SIDE,
 )
 
+from shipmark.app import Deliveries
 from shipmark.application.deliveries import Delivery
-from shipmark.application.facts import BranchPush, PushedCommit, RepositoryFacts
+from shipmark.application.facts import BranchPush, Fact, PushedCommit, RepositoryFacts
+from shipmark.application.inbox import Inbox, receive
 from shipmark.application.policy import Policy
 from shipmark.application.record_facts import record_facts
+from shipmark.application.record_pulls import PullFacts
 from shipmark.application.register import Registered, register
 from shipmark.application.repositories import upsert_repository
+from shipmark.application.writer import transact
 from shipmark.connectors.webhooks import WEBHOOKS
 from shipmark.domain.events import SourceEvent
 from shipmark.storage.database import Database
 from shipmark.storage.tables import (
     branch_commits,
+    deliveries,
     deployments,
     lanes,
     pulls,
@@ -52,11 +58,18 @@ DEPLOYED = {
 }
 
 
-def tell(tx: StorageTransaction, delivery: Delivery, **options: Any) -> None:
-    facts = WEBHOOKS[delivery.forge].facts(
+Step = Delivery | list[Fact] | str
+"""A webhook, facts from the API, or a deployment by its name in `DEPLOYED`."""
+
+
+def read(delivery: Delivery) -> list[Fact]:
+    return WEBHOOKS[delivery.forge].facts(
         delivery.headers, delivery.body, received_at=delivery.received_at
     )
-    record_facts(tx, facts, policy=POLICY, told_at=delivery.received_at, **options)
+
+
+def tell(tx: StorageTransaction, delivery: Delivery, **options: Any) -> None:
+    record_facts(tx, read(delivery), policy=POLICY, told_at=delivery.received_at, **options)
 
 
 def deploy(tx: StorageTransaction, what: str) -> None:
@@ -66,6 +79,7 @@ def deploy(tx: StorageTransaction, what: str) -> None:
     assert isinstance(result, Registered)
 
 
+ERRED = deliveries.c.error.is_not(None)
 OURS = {"id", "repository_id", "imported_at", "recorded_at", "facts_told"}
 """Columns that say when something came here, or in what order."""
 
@@ -92,14 +106,18 @@ def known(tx: StorageTransaction) -> dict[str, Any]:
     return found
 
 
-def told(database: Database, forge: str, steps: Iterable[Delivery | str]) -> dict[str, Any]:
+def told(database: Database, forge: str, steps: Iterable[Step]) -> dict[str, Any]:
     """What is known after all steps, which are not kept."""
     with database.trial() as tx:
         own_id = {"source": forge, "source_id": "77"}
         upsert_repository(tx, NAME, own_id, policy=POLICY)
         for step in steps:
-            run = partial(deploy, tx) if isinstance(step, str) else partial(tell, tx)
-            run(step)  # type: ignore[arg-type]
+            if isinstance(step, str):
+                deploy(tx, step)
+            elif isinstance(step, Delivery):
+                tell(tx, step)
+            else:
+                record_facts(tx, step, policy=POLICY)
         return known(tx)
 
 
@@ -125,6 +143,20 @@ def test_a_history_in_its_order_is_known_as_it_was(database: Database, forge: st
     assert found["windows"]["a bump, first pushed elsewhere"][0] == "main"
 
 
+def backfilled(forge: str) -> list[Fact]:
+    """What the API tells of the pull requests in the end: the same, and what only it knows."""
+    facts: dict[int, PullFacts] = {}
+    for delivery in HISTORIES[forge]:
+        for one in read(delivery):
+            if isinstance(one, PullFacts) and not one.only_unknown:
+                facts[one.number] = one
+    only_api = {"first_commit_at": at(0), "files": ("a", "b")}
+    return [
+        replace(one, values={**one.values, **only_api, "commit_shas": frozenset({sha(500 + n)})})
+        for n, one in facts.items()
+    ]
+
+
 @pytest.mark.parametrize("forge", HISTORIES)
 @settings(max_examples=15, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(data=st.data())
@@ -132,8 +164,10 @@ def test_a_history_in_any_order_and_twice_comes_to_the_same(
     database: Database, forge: str, data: st.DataObject
 ) -> None:
     history: Sequence[Delivery] = HISTORIES[forge]
-    shuffled = data.draw(st.permutations([*history, *history, *DEPLOYED]))
-    in_order = told(database, forge, [*history, *DEPLOYED])
+    (repository,) = (one for one in read(history[-1]) if isinstance(one, RepositoryFacts))
+    backfill: list[list[Fact]] = [[repository, one] for one in backfilled(forge)]
+    shuffled = data.draw(st.permutations([*history, *history, *backfill, *DEPLOYED]))
+    in_order = told(database, forge, [*history, *backfill, *DEPLOYED])
     assert told(database, forge, shuffled) == in_order
 
 
@@ -206,3 +240,28 @@ def test_a_default_branch_told_late_lets_what_was_pushed_to_it_count(database: D
         after = known(tx)["statuses"]["a bump, first pushed elsewhere"]
     assert before == ("pending", "commit_not_imported")
     assert after == ("pending", "no_pull_requests_yet")
+
+
+@pytest.mark.parametrize("forge", HISTORIES)
+def test_several_workers_empty_an_inbox_and_come_to_the_same(
+    database: Database, forge: str
+) -> None:
+    history = HISTORIES[forge]
+    with database.trial() as tx:
+        for delivery in history:
+            tell(tx, replace(delivery, received_at=tx.now))
+        in_order = known(tx)
+    transact(database, lambda tx: receive(tx, list(reversed(history))))
+    inbox = Inbox(database=database, reader=Deliveries(), policy=POLICY)
+
+    def work() -> None:
+        while inbox.work():
+            pass
+
+    with ThreadPoolExecutor(2) as workers:
+        for done in [workers.submit(work) for _ in range(2)]:
+            done.result()
+    with database.trial() as tx:
+        assert not tx.deliveries.claim_due(limit=1, lease_until=tx.now)
+        assert known(tx) == in_order
+        assert not list(tx.connection.scalars(select(deliveries.c.error).where(ERRED)))
