@@ -238,10 +238,11 @@ def hooks_of(settings: Settings) -> dict[str, Hook]:
 
 
 class Deliveries:
-    """Reads what forges delivered, whether or not their webhooks are still taken."""
+    """Reads what forges delivered, whether or not their webhooks are still taken. Without forges,
+    nothing is asked of any."""
 
-    def __init__(self, forges: Forges, azure_devops_url: str | None) -> None:
-        self._forges = forges
+    def __init__(self, forges: Forges | None = None, azure_devops_url: str | None = None) -> None:
+        self._forges = forges or connect([])
         self._azure_devops_url = azure_devops_url
 
     def read(self, delivery: Delivery) -> Sequence[Fact]:

@@ -53,7 +53,7 @@ def test_other_forges_say_all(deliveries: Deliveries, forge: HTTPForge) -> None:
 
 
 def test_without_a_way_in_nothing_is_asked(forge: HTTPForge) -> None:
-    assert Deliveries(connect([]), None).follow_up(a_delivery()) == ()
+    assert Deliveries().follow_up(a_delivery()) == ()
 
 
 def test_a_forge_that_is_away_is_waited_for(deliveries: Deliveries, forge: HTTPForge) -> None:
