@@ -31,9 +31,9 @@ class Deliveries:
             .values(**values, received_at=self._now, due_at=self._now)
             .returning(deliveries.c.id)
         )
-        return added is not None or self._try_again(delivery)
+        return added is not None or self._try_again(delivery, values["headers"])
 
-    def _try_again(self, delivery: Delivery) -> bool:
+    def _try_again(self, delivery: Delivery, headers: str) -> bool:
         """Take up again what was given up, as whoever sends it once more wishes."""
         again = self._connection.execute(
             update(deliveries)
@@ -46,7 +46,9 @@ class Deliveries:
                 deliveries.c.error.is_not(None),
                 deliveries.c.due_at.is_(None),
             )
-            .values(due_at=self._now, received_at=self._now, attempts=0, error=None)
+            .values(
+                headers=headers, due_at=self._now, received_at=self._now, attempts=0, error=None
+            )
         )
         return bool(again.rowcount)
 
