@@ -11,7 +11,7 @@ from tests.builders import at
 from shipmark.application.told import Told, guess, hear
 from shipmark.storage.told import as_text, from_text
 
-FIELDS = ("base_ref", "merged_at", "closed_at", "labels")
+FIELDS = ("base_ref", "merged_at", "closed_at", "labels", "commit_shas")
 Message = tuple[bool, datetime, dict[str, Any]]
 
 
@@ -20,6 +20,8 @@ def values_of(field: str) -> st.SearchStrategy[Any]:
         return st.sampled_from(["main", "develop"])
     if field == "labels":
         return st.sampled_from([(), ("a",), ("a", "b")])
+    if field == "commit_shas":
+        return st.sampled_from([frozenset(), frozenset({"a"}), frozenset({"a", "b"})])
     return st.none() | st.sampled_from([at(1), at(2), at(3)])
 
 
@@ -61,6 +63,7 @@ def test_an_older_message_takes_nothing_back_and_still_tells_what_was_unknown() 
         "merged_at": at(2),
         "closed_at": None,
         "labels": ("a",),
+        "commit_shas": None,
     }
     assert told.as_of == at(2)
 

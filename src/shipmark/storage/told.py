@@ -36,11 +36,16 @@ def from_text(text: str | None) -> Told:
 
 
 def _value(value: Any) -> Any:
-    return {"at": _sent(value)} if isinstance(value, datetime) else value
+    """A value as JSON; what JSON has no form for goes as an object that names its own."""
+    if isinstance(value, datetime):
+        return {"at": _sent(value)}
+    return {"set": sorted(value)} if isinstance(value, frozenset) else value
 
 
 def _read(value: Any) -> Any:
-    return _instant(value["at"]) if isinstance(value, dict) else value
+    if isinstance(value, dict):
+        return _instant(value["at"]) if "at" in value else frozenset(value["set"])
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _sent(at: datetime) -> int:
