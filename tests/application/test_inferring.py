@@ -264,7 +264,7 @@ def test_inferred_deployments_are_attributed_as_created_ones_are(database: Datab
         registered = [
             (one.deployed_at, one.commit_sha, one.attribution.status) for one in deployments
         ]
-        counts = tx.deployments.count_shipped([one.id for one in deployments])
+        counts = tx.deployments.count_shipped(deployments)
         return [(*one, counts[id_]) for one, id_ in zip(registered, sorted(counts), strict=True)]
 
     with database.write() as tx:

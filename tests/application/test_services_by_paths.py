@@ -78,7 +78,8 @@ def deploy(tx: StorageTransaction, hours: float, service: str) -> int:
 
 
 def shipped(tx: StorageTransaction, deployment_id: int) -> int:
-    return tx.deployments.count_shipped([deployment_id]).get(deployment_id, 0)
+    deployments = tx.deployments.get({deployment_id}).values()
+    return tx.deployments.count_shipped(deployments).get(deployment_id, 0)
 
 
 def test_an_imported_pull_request_has_the_services_of_its_files(database: Database) -> None:

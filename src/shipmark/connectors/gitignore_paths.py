@@ -40,7 +40,13 @@ class GitIgnoreEngine:
             _check(pattern, index)
         # RE2, because the patterns may be anybody's: with Python's own expressions one of a few
         # dozen characters can take hours.
-        return GitIgnoreMatcher(GitIgnoreSpec.from_lines(patterns, backend="re2"))
+        lines = [_as_git_means(pattern) for pattern in patterns]
+        return GitIgnoreMatcher(GitIgnoreSpec.from_lines(lines, backend="re2"))
+
+
+def _as_git_means(pattern: str) -> str:
+    """For git the directories below, and what is in them; pathspec takes the files beside too."""
+    return f"{pattern}*/" if pattern.endswith("**/") else pattern
 
 
 def _check(pattern: str, index: int) -> None:
