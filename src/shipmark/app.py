@@ -1,24 +1,56 @@
 """The composition root: settings become a database, a writer, a worker and an application."""
 
 import gc
+import json
+import logging
 import os
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 
 from shipmark import logs
 from shipmark.api.asgi import application
 from shipmark.api.calls import Api
+from shipmark.api.webhooks_running import RunningWebhook
+from shipmark.application.deliveries import Delivery, Hook
+from shipmark.application.facts import Fact
+from shipmark.application.forge_importer import ForgeImporter
+from shipmark.application.forges import ForgeAway, ForgeTrouble
+from shipmark.application.inbox import Inbox
+from shipmark.application.look_ups import LookUps
+from shipmark.application.loop import Loop
 from shipmark.application.policy import Policy
+from shipmark.application.rules import infer
 from shipmark.application.worker import Worker
 from shipmark.application.works import works
 from shipmark.application.writer import Writer
+from shipmark.connectors import argo_cd, azure_devops, cdevents, flux
+from shipmark.connectors.forge_servers import PUBLIC, Access
+from shipmark.connectors.forges import Forges, connect
+from shipmark.connectors.gitignore_paths import GitIgnoreEngine
+from shipmark.connectors.payloads import UnreadablePayload
+from shipmark.connectors.re2_patterns import Re2Engine
+from shipmark.connectors.rules_file import read_rules_file
+from shipmark.connectors.webhooks import WEBHOOKS, secret_setting
+from shipmark.domain.artifacts import ServiceDeployed
+from shipmark.domain.errors import InvalidArgument
 from shipmark.settings import Settings, SettingsError, load
 from shipmark.storage import migrations
 from shipmark.storage.database import Database
+
+log = logging.getLogger(__name__)
+
+AZURE_DEVOPS = "azure-devops"
+"""The last part of the address to which its service hooks are sent."""
+
+FORGES = ("github", "gitlab", "bitbucket", "azure_devops", "gitea")
+QUICK = (3.0, 10.0)
+"""Seconds to wait for a connection and for an answer where a retry waits for it."""
 
 COLLECTED_AFTER = 50_000
 """New objects after which the garbage collector looks for cycles among them."""
@@ -45,7 +77,118 @@ def policy_of(settings: Settings) -> Policy:
         longest_retry_pause=settings.longest_retry_pause,
         register_unknown_repositories=settings.unknown_repositories == "register",
         wait_for_unknown_merge_commits=settings.unknown_merge_commits == "wait",
+        patterns=Re2Engine(),
+        paths=GitIgnoreEngine(),
+        read_rules_file=read_rules_file,
     )
+
+
+def running_webhooks(settings: Settings) -> dict[str, RunningWebhook]:
+    """Who may tell what runs, and how it is read; by the name of the endpoint."""
+    secrets = {
+        "cdevents": (settings.cdevents_webhook_secret, cdevents),
+        "argo-cd": (settings.argo_cd_webhook_secret, argo_cd),
+        "flux": (settings.flux_webhook_secret, flux),
+    }
+    return {
+        name: RunningWebhook(
+            secret=secret,
+            is_genuine=connector.is_genuine,
+            read=partial(_read_webhook, connector.read_webhook),
+        )
+        for name, (secret, connector) in secrets.items()
+    }
+
+
+def _read_webhook(
+    read: Callable[[Mapping[str, str], Any], Sequence[ServiceDeployed]],
+    headers: Mapping[str, str],
+    payload: Any,
+) -> Sequence[ServiceDeployed]:
+    try:
+        return read(headers, payload)
+    except UnreadablePayload as error:
+        raise InvalidArgument(error.message) from None
+
+
+def forges_of(settings: Settings, **transport: Any) -> Forges:
+    """The forges that the settings let us into; ``transport`` is for how they are asked. Raises
+    SettingsError for what is said of a forge by half."""
+    if settings.github_app_id and not settings.github_app_key:
+        raise SettingsError("SHIPMARK_GITHUB_APP_ID needs SHIPMARK_GITHUB_APP_KEY beside it.")
+    if settings.github_app_key and not settings.github_app_id:
+        raise SettingsError("SHIPMARK_GITHUB_APP_KEY needs SHIPMARK_GITHUB_APP_ID beside it.")
+    accesses = [access for source in FORGES if (access := _access(settings, source))]
+    return connect(accesses, **transport)
+
+
+class Background:
+    """What works beside the requests: deliveries and retries in one thread, imports from forges in
+    another. The first is quick to give a forge up; an import may take as long as its forge does."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        policy = policy_of(settings)
+        self._stopping = threading.Event()
+        self._asked = forges_of(settings, timeouts=QUICK, attempts=1, sleep=self._stopping.wait)
+        self._read = forges_of(settings, sleep=self._stopping.wait)
+        look_ups = LookUps(database, self._asked, policy, stopping=self._stopping, infer=infer)
+        reader = Deliveries(self._asked, settings.azure_devops_url)
+        self._worker = Worker(
+            database,
+            policy,
+            inbox=Inbox(database=database, reader=reader, policy=policy, infer=infer),
+            look_ups=look_ups if self._asked.sources else None,
+        )
+        importer = ForgeImporter(
+            database,
+            self._read,
+            policy,
+            every=settings.import_every,
+            stopping=self._stopping,
+            infer=infer,
+        )
+        self._imports = Loop("shipmark-imports", importer.work_once, stopping=self._stopping)
+
+    def start(self) -> None:
+        self._worker.start()
+        self._start_imports()
+
+    def run(self) -> None:
+        """Work until stopped, in the thread that calls."""
+        self._start_imports()
+        self._worker.run()
+
+    def _start_imports(self) -> None:
+        if self._read.sources:
+            self._imports.start()
+
+    def request_stop(self) -> None:
+        """Stop soon, without waiting for it: for a signal handler."""
+        self._stopping.set()
+        self._worker.request_stop()
+
+    def stop(self) -> None:
+        """Finish what is under way, and stop."""
+        self.request_stop()
+        self._worker.stop()
+        self._imports.stop()
+        self._asked.close()
+        self._read.close()
+
+
+def _access(settings: Settings, source: str) -> Access | None:
+    token, url = getattr(settings, f"{source}_token"), getattr(settings, f"{source}_url")
+    app = None
+    if source == "github" and settings.github_app_id and settings.github_app_key:
+        app = (settings.github_app_id, settings.github_app_key)
+    if app and token:
+        raise SettingsError("Set SHIPMARK_GITHUB_TOKEN or SHIPMARK_GITHUB_APP_ID, not both.")
+    if not (app or token or url):
+        return None
+    if url is None and source not in PUBLIC:
+        variable = f"SHIPMARK_{source.upper()}"
+        raise SettingsError(f"{variable}_TOKEN needs {variable}_URL beside it: where that is.")
+    return Access(source=source, url=url, token=token, app=app)
 
 
 def prepare_schema(database: Database) -> None:
@@ -79,6 +222,51 @@ def schema_version(database: Database) -> str | None:
     return version
 
 
+def hooks_of(settings: Settings) -> dict[str, Hook]:
+    """From which forges webhooks are taken: those for which there is a secret."""
+    secrets = {forge: getattr(settings, secret_setting(forge)) for forge in WEBHOOKS}
+    return {
+        forge: Hook(
+            secret=secret,
+            is_genuine=WEBHOOKS[forge].is_genuine,
+            delivery_id=WEBHOOKS[forge].delivery_id,
+            kept_headers=WEBHOOKS[forge].kept_headers,
+        )
+        for forge, secret in secrets.items()
+        if secret
+    }
+
+
+class Deliveries:
+    """Reads what forges delivered, whether or not their webhooks are still taken. Without forges,
+    nothing is asked of any."""
+
+    def __init__(self, forges: Forges | None = None, azure_devops_url: str | None = None) -> None:
+        self._forges = forges or connect([])
+        self._azure_devops_url = azure_devops_url
+
+    def read(self, delivery: Delivery) -> Sequence[Fact]:
+        webhook = WEBHOOKS[delivery.forge]
+        return webhook.facts(delivery.headers, delivery.body, received_at=delivery.received_at)
+
+    def follow_up(self, delivery: Delivery) -> Sequence[Fact]:
+        """Azure DevOps does not notify of the commit that a pipeline ran on: that is asked for,
+        where we are let in."""
+        forge = self._forges.named(azure_devops.SOURCE)
+        if delivery.forge != AZURE_DEVOPS or forge is None:
+            return ()
+        url = self._azure_devops_url or ""
+        asking = azure_devops.follow_up(json.loads(delivery.body), base_url=url)
+        try:
+            return forge.hold(delivery.forge, asking) if asking else ()
+        except ForgeAway:
+            raise
+        except ForgeTrouble as trouble:
+            # It would be so each time; what was delivered counts without.
+            log.warning("cannot ask forge: %s", trouble.message, extra={"forge": forge.source})
+            return ()
+
+
 def _spare_the_collector() -> None:
     """Take what was made so far out of the garbage collector's rounds, and let it go them seldom.
 
@@ -99,7 +287,7 @@ def build(settings: Settings) -> Starlette:
         database = open_database(settings)
         prepare_schema(database)
         writer = Writer(database)
-        worker = Worker(database, policy)
+        background = Background(settings, database)
         with ThreadPoolExecutor(settings.readers, "shipmark-reader") as readers:
             app.state.api = Api(
                 database=database,
@@ -110,16 +298,18 @@ def build(settings: Settings) -> Starlette:
                 largest_body=settings.max_body_bytes,
                 schema_version=partial(schema_version, database),
                 newest_version=migrations.newest_version(),
+                hooks=hooks_of(settings),
             )
+            app.state.running_webhooks = running_webhooks(settings)
             _spare_the_collector()
             if settings.with_worker:
-                worker.start()
+                background.start()
             try:
                 yield
             finally:
                 # What was accepted is committed before the process goes.
                 writer.close()
-                worker.stop()
+                background.stop()
         database.close()
 
     return application(lifespan)

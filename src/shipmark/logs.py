@@ -66,6 +66,9 @@ def _configure_logging(least: int, stamp: Any, *, as_text: bool) -> None:
     root.setLevel(least)
     # It says twice at every start that there was nothing to migrate.
     logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
+    # Of what is asked of forges we log what matters, without query strings.
+    for library in ("httpx", "httpcore"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     # Every request is logged once, by us, with its id.
     logging.getLogger("uvicorn.access").disabled = True
 

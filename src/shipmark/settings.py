@@ -76,6 +76,12 @@ def _setting(parse: Callable[[str], Any], about: str, *, default: Any) -> Any:
     return field(default=default, metadata={"parse": parse, "about": about})
 
 
+def _secret(about: str) -> Any:
+    """A setting that is never shown."""
+    metadata = {"parse": str, "about": about, "secret": True}
+    return field(default=None, repr=False, metadata=metadata)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What is in force. Each field is the variable SHIPMARK_<FIELD>."""
@@ -96,7 +102,7 @@ class Settings:
     )
     readers: int = _setting(_whole(1, 256), "threads that answer reads, in each process", default=8)
     with_worker: bool = _setting(
-        _yes_or_no, "retry attributions in the server itself", default=True
+        _yes_or_no, "read deliveries and retry attributions in the server itself", default=True
     )
     retry_for: timedelta = _setting(
         time_span, "how long attribution is retried after registering", default=timedelta(days=3)
@@ -119,12 +125,47 @@ class Settings:
         "what becomes of merge_commit_shas nobody imported",
         default="reject",
     )
+    github_token: str | None = _secret("token to ask GitHub with")
+    github_app_id: str | None = _setting(
+        str, "GitHub App to ask GitHub as, in place of a token", default=None
+    )
+    github_app_key: str | None = _secret("private key of that App, as GitHub made it (PEM)")
+    github_url: str | None = _setting(
+        _base_url, "GitHub Enterprise Server, if it is not github.com", default=None
+    )
+    gitlab_token: str | None = _secret("token to ask GitLab with")
+    gitlab_url: str | None = _setting(
+        _base_url, "GitLab server, if it is not gitlab.com", default=None
+    )
+    bitbucket_token: str | None = _secret("token to ask Bitbucket with")
+    bitbucket_url: str | None = _setting(
+        _base_url, "Bitbucket Data Center, if it is not Bitbucket Cloud", default=None
+    )
+    azure_devops_token: str | None = _secret("token to ask Azure DevOps with")
+    azure_devops_url: str | None = _setting(
+        _base_url, "organisation or collection of Azure DevOps", default=None
+    )
+    gitea_token: str | None = _secret("token to ask Gitea or Forgejo with")
+    gitea_url: str | None = _setting(_base_url, "Gitea or Forgejo server", default=None)
+    import_every: timedelta = _setting(
+        time_span,
+        "how often what was imported from a forge is brought up to date",
+        default=timedelta(hours=6),
+    )
     log_level: str = _setting(
         _choice("debug", "info", "warning", "error"),
         "least important log line written",
         default="info",
     )
     log_format: str = _setting(_choice("auto", "json", "text"), "form of log lines", default="auto")
+    github_webhook_secret: str | None = _secret("what GitHub signs webhooks with")
+    gitlab_webhook_secret: str | None = _secret("what GitLab proves webhooks with")
+    bitbucket_webhook_secret: str | None = _secret("what Bitbucket signs webhooks with")
+    azure_devops_webhook_secret: str | None = _secret("what Azure DevOps proves service hooks with")
+    gitea_webhook_secret: str | None = _secret("what Gitea or Forgejo signs webhooks with")
+    cdevents_webhook_secret: str | None = _secret("what senders of CDEvents tell")
+    argo_cd_webhook_secret: str | None = _secret("what Argo CD's notifications tell")
+    flux_webhook_secret: str | None = _secret("what Flux signs its events with")
 
     @property
     def effective_database_url(self) -> str:
@@ -174,9 +215,14 @@ def _parsed(variable: str, setting: Field[Any], text: str) -> Any:
 def shown(settings: Settings) -> list[tuple[str, str, str]]:
     """(variable, value, what it is for) of each setting in force, with secrets masked."""
     return [
-        (PREFIX + one.name.upper(), _text(_value(settings, one.name)), one.metadata["about"])
+        (PREFIX + one.name.upper(), _shown(settings, one), one.metadata["about"])
         for one in fields(Settings)
     ]
+
+
+def _shown(settings: Settings, setting: Field[Any]) -> str:
+    value = _value(settings, setting.name)
+    return "***" if value and setting.metadata.get("secret") else _text(value)
 
 
 def _value(settings: Settings, name: str) -> Any:

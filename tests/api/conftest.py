@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.databases import PostgreSQLDatabases, sqlite_url_of
+from tests.deliveries import SETTINGS
 from tests.server import LiveServer
 from tests.shops import Shop
 
@@ -23,7 +24,7 @@ def shop(server: LiveServer) -> Shop:
 @pytest.fixture(scope="session")
 def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     directory = tmp_path_factory.mktemp("sqlite-server")
-    with LiveServer(sqlite_url_of(directory / "shipmark.db"), directory) as server:
+    with LiveServer(sqlite_url_of(directory / "shipmark.db"), directory, **SETTINGS) as server:
         yield server
 
 
@@ -32,5 +33,5 @@ def postgresql_server(
     postgresql: PostgreSQLDatabases, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
     directory = tmp_path_factory.mktemp("postgresql-server")
-    with postgresql.fresh() as url, LiveServer(url, directory) as server:
+    with postgresql.fresh() as url, LiveServer(url, directory, **SETTINGS) as server:
         yield server

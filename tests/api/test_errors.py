@@ -228,6 +228,7 @@ def test_every_code_is_tested() -> None:
         "reference_id_exists",
         "unknown_method",
         "method_not_allowed",
+        "invalid_signature",
     }
     assert here | by_themselves | OF_THE_SERVER == all_codes()
     assert all_codes() >= OF_CREATE | OF_SET

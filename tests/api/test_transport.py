@@ -165,6 +165,8 @@ READS = (
     "pulls.explain",
     "repositories.list",
     "services.list",
+    "rules.list",
+    "path_rules.list",
 )
 WRITES = (
     "deployments.create",
@@ -175,6 +177,13 @@ WRITES = (
     "deployments.retry",
     "pulls.import",
     "repositories.upsert",
+    "rules.upsert",
+    "rules.preview",
+    "rules.delete",
+    "artifacts.set",
+    "path_rules.upsert",
+    "path_rules.preview",
+    "path_rules.delete",
 )
 
 

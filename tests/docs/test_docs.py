@@ -41,7 +41,8 @@ def test_each_setting_has_its_line_with_its_default_and_nothing_else_has() -> No
     rows = {code_in(row[0]): row[1] for row in OPERATION.section("Settings").rows("Variable")}
     assert list(rows) == list(in_force)
     for name, default in rows.items():
-        assert name in DEFAULTS_IN_WORDS or code_in(default) == in_force[name]
+        in_words = name in DEFAULTS_IN_WORDS or (default == "not set" and not in_force[name])
+        assert in_words or code_in(default) == in_force[name]
 
 
 def test_every_setting_that_a_page_mentions_exists() -> None:

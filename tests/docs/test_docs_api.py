@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests.docs.pages import Page, Section, code_in, codes_in
 
-from shipmark.api import answers, repositories
+from shipmark.api import answers, repositories, rules
 from shipmark.api.decoding import Arguments, forms, required
 from shipmark.api.endpoint import Method
 from shipmark.api.errors import status_of
@@ -29,6 +29,7 @@ SHAPES = {
     "Deployment of a pull request": answers.ShippedByAnswer,
     "Repository": repositories.RepositoryAnswer,
     "Service": repositories.ServiceAnswer,
+    "Deploy rule": rules.RuleAnswer,
 }
 
 

@@ -36,6 +36,7 @@ COMMANDS = (
     "token revoke",
     "import pulls",
     "import git",
+    "import forge",
     "repository add",
 )
 

@@ -8,6 +8,8 @@ from tests.operation.commands import CommandLine
 from tests.server import LiveServer, shipmark
 from tests.shops import Shop
 
+from shipmark import settings
+
 # Settings
 
 
@@ -26,6 +28,22 @@ def test_a_setting_may_be_read_from_a_file(commands: CommandLine, tmp_path: Path
     assert "postgresql://ann:***@db.example/shipmark" in shown
     both = {"SHIPMARK_DATABASE_URL_FILE": str(secret), "SHIPMARK_DATABASE_URL": "sqlite:///x"}
     assert "not both" in commands.fail("settings", **both).stderr
+
+
+def test_secrets_of_webhooks_are_shown_by_nobody(commands: CommandLine, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("pssst\n")
+    told = {
+        "SHIPMARK_GITHUB_WEBHOOK_SECRET": "pssst",
+        "SHIPMARK_GITLAB_WEBHOOK_SECRET_FILE": str(secret),
+    }
+    shown = commands.run("settings", **told).stdout
+    assert "SHIPMARK_GITHUB_WEBHOOK_SECRET=***\n" in shown
+    assert "SHIPMARK_GITLAB_WEBHOOK_SECRET=***\n" in shown
+    assert "SHIPMARK_GITEA_WEBHOOK_SECRET=\n" in shown
+    assert "pssst" not in shown
+    environment = {"SHIPMARK_GITHUB_WEBHOOK_SECRET": "pssst"}
+    assert "pssst" not in repr(settings.load(environment))
 
 
 @pytest.mark.parametrize("command", ["settings", "serve", "worker", "migrate", "token list"])

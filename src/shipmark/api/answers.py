@@ -64,6 +64,8 @@ class DeploymentAnswer(msgspec.Struct, kw_only=True, frozen=True):
     url: str
     created_at: datetime
     updated_at: datetime
+    rule_id: int | None
+    rule_version: int | None
     attribution: AttributionState
 
 
@@ -151,6 +153,8 @@ def deployment(row: DeploymentRow, shipped: int, url: str) -> DeploymentAnswer:
         url=url,
         created_at=one.created_at,
         updated_at=one.updated_at,
+        rule_id=one.rule_id,
+        rule_version=one.rule_version,
         attribution=_state(row, shipped),
     )
 

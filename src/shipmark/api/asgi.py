@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from shipmark.api import openapi
+from shipmark.api import openapi, webhooks, webhooks_running
 from shipmark.api.calls import Api
 from shipmark.api.endpoint import address_of
 from shipmark.api.errors import error_response, json_response
@@ -31,6 +31,8 @@ def application(lifespan: Lifespan) -> Starlette:
     app = Starlette(
         routes=[
             *(method.route() for method in METHODS),
+            *webhooks_running.ROUTES,
+            *webhooks.routes(),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/openapi.json", openapi_json),

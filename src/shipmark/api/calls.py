@@ -4,7 +4,7 @@ Only handlers are async. `Api.read` runs in a thread of its own, `Api.write` in 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from shipmark.api.arrivals import Arrivals
 from shipmark.api.look_ups import LookUps
+from shipmark.application.deliveries import Hook
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.tokens import Token, authenticate
 from shipmark.application.works import Works
@@ -27,6 +28,7 @@ Result = TypeVar("Result")
 class Api:
     """What the handlers stand on, handed to them by the composition root.
 
+    ``hooks`` are those forges from which webhooks are taken, by the last part of their address.
     ``last_noted`` is when the use of each token was last written down, by its id.
     """
 
@@ -38,6 +40,7 @@ class Api:
     largest_body: int
     schema_version: Callable[[], str | None]
     newest_version: str
+    hooks: Mapping[str, Hook] = field(default_factory=dict)
     last_noted: dict[int, datetime] = field(default_factory=dict)
 
     @cached_property

@@ -6,7 +6,7 @@ be right.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -230,6 +230,44 @@ def texts(argument: str, value: Any) -> tuple[str, ...]:
     return tuple(
         text for text in (long_text(argument, one) for one in _array(argument, value)) if text
     )
+
+
+def texts_by_name(argument: str, value: Any, known: Collection[str]) -> dict[str, str]:
+    """An object of texts under names that are known; what is null is left out."""
+    value = _json_text(value, "{")
+    if not isinstance(value, Mapping):
+        raise _wrong(argument, value, "an object")
+    for name in value:
+        if name not in known:
+            raise InvalidArgument(
+                f"{argument} has {shown(name)}; known are {', '.join(known)}.",
+                argument=f"{argument}.{name[:NAME_LENGTH]}",
+            )
+    return {
+        name: _clean(f"{argument}.{name}", one, TEXT_LENGTH)
+        for name, one in value.items()
+        if one is not None
+    }
+
+
+def one_or_more_texts(argument: str, value: Any) -> tuple[str, ...]:
+    """An array of texts, or one text alone."""
+    value = _json_text(value, "[")
+    if isinstance(value, str):
+        value = [value]
+    return texts(argument, value)
+
+
+def lists_by_name(argument: str, value: Any) -> dict[str, tuple[str, ...]]:
+    """An object of arrays of texts, or of single texts."""
+    value = _json_text(value, "{")
+    if not isinstance(value, Mapping):
+        raise _wrong(argument, value, "an object")
+    lists: dict[str, tuple[str, ...]] = {}
+    for key, one in value.items():
+        name = _clean(argument, key, NAME_LENGTH)
+        lists[name] = one_or_more_texts(f"{argument}.{name}", one)
+    return lists
 
 
 def url(argument: str, value: Any) -> str | None:

@@ -57,7 +57,7 @@ class Method:
         """Authorise, parse, call, answer."""
         api: Api = request.app.state.api
         caller = await authorise(api, request.headers.get("Authorization"), self.scopes)
-        body = await _body(request, api.largest_body)
+        body = await body_of(request, api.largest_body)
         content_type = request.headers.get("Content-Type", "")
         call = Call(
             api=api,
@@ -126,7 +126,7 @@ def _address(scheme: str, host: str, server: tuple[str, int] | None, root_path: 
     return str(Request(scope).base_url).rstrip("/")
 
 
-async def _body(request: Request, most: int) -> bytes:
+async def body_of(request: Request, most: int) -> bytes:
     """The whole body, unless it is larger than ``most`` bytes."""
     body = bytearray()
     announced = request.headers.get("Content-Length", "")

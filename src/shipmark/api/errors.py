@@ -11,6 +11,7 @@ STATUSES: dict[type[errors.ShipmarkError], int] = {
     errors.InvalidJSON: 400,
     errors.NotAuthed: 401,
     errors.InvalidAuth: 401,
+    errors.InvalidSignature: 401,
     errors.AccountInactive: 403,
     errors.MissingScope: 403,
     errors.UnknownMethod: 404,

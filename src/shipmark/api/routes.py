@@ -1,6 +1,6 @@
 """The whole API, one line a method. Start reading here."""
 
-from shipmark.api import deployments, pull_import, pulls, repositories
+from shipmark.api import artifacts, deployments, path_rules, pull_import, pulls, repositories, rules
 from shipmark.api.endpoint import Method, method
 from shipmark.application.tokens import Scope
 
@@ -31,4 +31,13 @@ METHODS: tuple[Method, ...] = (
     method("repositories.upsert", repositories.upsert, scopes=FACTS),
     method("repositories.list", repositories.list_repositories, scopes=READ, reads=True),
     method("services.list", repositories.list_services, scopes=READ, reads=True),
+    method("rules.upsert", rules.upsert, scopes=DEPLOY),
+    method("rules.preview", rules.preview, scopes=DEPLOY),
+    method("rules.list", rules.list_rules, scopes=READ, reads=True),
+    method("rules.delete", rules.delete, scopes=DEPLOY),
+    method("artifacts.set", artifacts.set_artifact, scopes=DEPLOY),
+    method("path_rules.upsert", path_rules.upsert, scopes=FACTS),
+    method("path_rules.preview", path_rules.preview, scopes=FACTS),
+    method("path_rules.list", path_rules.list_path_rules, scopes=READ, reads=True),
+    method("path_rules.delete", path_rules.delete, scopes=FACTS),
 )

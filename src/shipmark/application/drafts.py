@@ -29,6 +29,7 @@ class Registration:
 
     ``service_name`` is the service's display name where the client gave one apart from its
     identifier. ``metadata`` is canonical JSON text. ``account_id`` is whose token it was.
+    ``rule_id`` and ``rule_version`` are of the deploy rule that infers it, if one does.
     """
 
     deployed_at: datetime
@@ -45,6 +46,8 @@ class Registration:
     environment: str = DEFAULT_ENVIRONMENT
     success: bool = True
     account_id: int | None = None
+    rule_id: int | None = None
+    rule_version: int | None = None
 
 
 def draft(
@@ -124,6 +127,8 @@ def _draft(
             due_at=None,
             retry_until=tx.now + policy.retry_for,
         ),
+        rule_id=one.rule_id,
+        rule_version=one.rule_version,
     )
 
 

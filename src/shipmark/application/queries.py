@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from shipmark.application.ports import LaneKey, Transaction
+from shipmark.application.ports import LaneKey, NamedRule, Transaction
 from shipmark.domain.attribution import Window
 from shipmark.domain.model import Deployment, Order, PullRequest, Repository, Service, Status
+from shipmark.domain.path_rules import PathRules
 
 Cursor = tuple[Any, ...]
 
@@ -104,6 +105,16 @@ class LaneRow:
     deployment_id: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathRulesRow:
+    """The path rules of a repository that come from one place."""
+
+    repository: str
+    origin: str
+    rules: PathRules
+    updated_at: datetime
+
+
 class Reports(Protocol):
     """Queries that only read; each is one or two statements."""
 
@@ -143,6 +154,10 @@ class Reports(Protocol):
     def repositories(self, page: Page) -> list[Repository]: ...
 
     def services(self, page: Page) -> Sequence[Service]: ...
+
+    def deploy_rules(self, page: Page) -> Sequence[NamedRule]: ...
+
+    def path_rules(self, page: Page) -> Sequence[PathRulesRow]: ...
 
 
 class ReadTransaction(Transaction, Protocol):

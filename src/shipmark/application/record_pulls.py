@@ -12,6 +12,8 @@ from shipmark.application.attribute import Touched
 from shipmark.application.locate import locate_repositories
 from shipmark.application.policy import Policy
 from shipmark.application.ports import ServiceAssignment, Transaction
+from shipmark.application.services_by_paths import assign_by_paths
+from shipmark.application.told import Told, guess, hear
 from shipmark.domain.errors import ShipmarkError
 from shipmark.domain.model import Position, PullRequest
 
@@ -31,7 +33,8 @@ class PullFacts:
     ``values`` are facts by the field of `PullRequest` they belong to; what is absent stays as it
     is stored. ``base_ref`` is always among them. Where ``only_unknown``, they only fill in what is
     not known yet: a history read from git takes nothing back that a forge has told. ``as_of`` is
-    when a forge last changed the pull request, by which an older message is told from a newer one.
+    when a forge last changed the pull request, by which an older message is told from a newer one;
+    without it, what comes later counts.
     """
 
     repository: str
@@ -63,38 +66,48 @@ def record_pulls(tx: Transaction, items: Sequence[PullFacts], *, policy: Policy)
         if not isinstance(located, ShipmarkError)
     }
     tx.repositories.lock(set(ids.values()), exclusive=True)
-    keys = {(ids[item.repository], item.number) for item in items if item.repository in ids}
-    before = tx.pulls.by_number(keys)
-    after: dict[Key, PullRequest] = {}
-    results: list[Result] = []
-    for item in items:
-        located = repositories[item.repository]
-        if isinstance(located, ShipmarkError):
-            results.append(located)
-        else:
-            results.append(_apply(item, located.id, before, after))
-    _save(tx, before, after, policy)
-    return results
+    keys = [(ids[item.repository], item.number) for item in items if item.repository in ids]
+    before = tx.pulls.by_number(set(keys))
+    told = _told(tx, before.values()) if any(item.as_of for item in items) else {}
+    after, heard = dict(before), dict(told)
+    changes: list[Result] = []
+    for item, key in zip((one for one in items if one.repository in ids), keys, strict=True):
+        known = after.get(key)
+        after[key], heard[key] = _apply(item, key, known, heard.get(key) or Told())
+        changes.append(_change(known, after[key]))
+    saved = _save(tx, before, after, policy)
+    news = {key: one for key, one in heard.items() if one != told.get(key, Told())}
+    tx.pulls.save_told({saved.get(key) or before[key].id: one for key, one in news.items()})
+    done = iter(changes)
+    return [
+        located if isinstance(located, ShipmarkError) else next(done)
+        for located in (repositories[item.repository] for item in items)
+    ]
+
+
+def _told(tx: Transaction, pulls: Collection[PullRequest]) -> dict[Key, Told]:
+    """When forges told what is known of these pull requests."""
+    told = tx.pulls.told({pull.id for pull in pulls})
+    return {(pull.repository_id, pull.number): told[pull.id] for pull in pulls}
 
 
 def _apply(
-    item: PullFacts,
-    repository_id: int,
-    before: Mapping[Key, PullRequest],
-    after: dict[Key, PullRequest],
-) -> Change:
-    key = (repository_id, item.number)
-    known = after.get(key) or before.get(key)
+    item: PullFacts, key: Key, known: PullRequest | None, told: Told
+) -> tuple[PullRequest, Told]:
+    """The pull request after an item, and when all that is known of it was told."""
+    pull = known or PullRequest(id=0, repository_id=key[0], number=key[1], base_ref="")
+    if item.as_of is None:
+        return replace(pull, **item.news(pull)), told
+    stored = {name: getattr(pull, name) for name in item.values}
+    listen = guess if item.only_unknown else hear
+    standing, told = listen(stored, told, item.values, item.as_of)
+    return replace(pull, **standing), told
+
+
+def _change(known: PullRequest | None, updated: PullRequest) -> Change:
     if known is None:
-        after[key] = PullRequest(
-            id=0, repository_id=repository_id, number=item.number, **item.values
-        )
         return Change.CREATED
-    updated = replace(known, **item.news(known))
-    if updated == known:
-        return Change.UNCHANGED
-    after[key] = updated
-    return Change.UPDATED
+    return Change.UNCHANGED if updated == known else Change.UPDATED
 
 
 def _save(
@@ -102,19 +115,29 @@ def _save(
     before: Mapping[Key, PullRequest],
     after: Mapping[Key, PullRequest],
     policy: Policy,
-) -> None:
+) -> dict[Key, int]:
+    """Store what changed and attribute it; the ids of what was stored."""
     changed = {key: pull for key, pull in after.items() if pull != before.get(key)}
     if not changed:
-        return
+        return {}
     moved = {key for key, pull in changed.items() if _matters(before.get(key), pull)}
     # Whoever shipped a pull request that moves away may be left with none: they look again.
     touched = Touched(deployments=holders(tx, (before[key].id for key in moved if key in before)))
+    merged = {(one.repository_id, one.base_ref) for one in changed.values() if one.merged_at}
+    bases = tx.commits.pushed_aside(merged) if merged else set()
     ids = tx.pulls.save(list(changed.values()))
     saved = {key: replace(pull, id=ids[key]) for key, pull in changed.items()}
     assigned = apply_waiting_assignments(tx, saved.values())
+    files = {key: one.files for key, one in before.items()}
+    told = [pull for key, pull in saved.items() if pull.files != files.get(key)]
+    assigned |= {one.pull.id for one in assign_by_paths(tx, told, policy)}
     moved |= {key for key, pull in saved.items() if pull.id in assigned and key in before}
     touched.deployments |= holders(tx, assigned)
+    if bases:
+        # What was pushed to them counts from now on.
+        _join(touched, attribute.rematch(tx, sorted(tx.commits.deployed_from(bases))))
     wake(tx, [(before.get(key), saved[key]) for key in moved], touched, policy)
+    return ids
 
 
 def _matters(before: PullRequest | None, after: PullRequest) -> bool:
@@ -149,9 +172,13 @@ def wake(
         for sha in pull.shas
     }
     woken = attribute.rematch(tx, tx.deployments.naming(commits))
+    _join(touched, woken)
+    look_again(tx, [pull for _, pull in changes], touched, policy)
+
+
+def _join(touched: Touched, woken: Touched) -> None:
     touched.deployments |= woken.deployments
     touched.waits_for |= woken.waits_for
-    look_again(tx, [pull for _, pull in changes], touched, policy)
 
 
 def look_again(

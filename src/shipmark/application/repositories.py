@@ -1,15 +1,19 @@
 """Record repositories and the commits on their branches."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from shipmark.application import attribute
+from shipmark.application.facts import RepositoryFacts
 from shipmark.application.policy import Policy
-from shipmark.application.ports import Transaction
+from shipmark.application.ports import RepositoryTold, Transaction
 from shipmark.application.set_services import repair_waiting_assignments
 from shipmark.domain.model import BranchCommit, Repository
 
 REMATCHED_AT_ONCE = 1000
+CHANGEABLE = ("name", "default_branch", "source", "source_id")
 
 
 def upsert_repository(
@@ -22,20 +26,104 @@ def upsert_repository(
     # A bare name may mean another repository by its last part; here only the full name counts.
     known = {one.name.casefold(): one for one in tx.repositories.named({name}).get(name, [])}
     found = known.get(name.casefold()) or tx.repositories.add(name, facts)
-    # Someone else may have added or changed it since it was looked for.
+    return _change(tx, found.id, {"name": name, **facts}, policy)
+
+
+def record_repository(
+    tx: Transaction, facts: RepositoryFacts, *, as_of: datetime, policy: Policy
+) -> Repository:
+    """Record what a forge says of a repository. It is found by the forge's own id for it, so that
+    it stays the same one under another name; what is told under a former name is still its own.
+
+    An older message takes back nothing that a newer one told.
+    """
+    found = _known_as(tx, facts) or tx.repositories.add(facts.name, {})
     tx.repositories.lock({found.id}, exclusive=True)
     before = tx.repositories.get({found.id})[found.id]
-    tx.repositories.update(before.id, {"name": name, **facts})
+    if before.source not in (None, facts.source):
+        # Two forges have one of this name: it stays with the first.
+        return before
+    told = tx.repositories.told(before.id)
+    after, told_now = _heard(before, told, facts, as_of)
+    if after.name.casefold() != before.name.casefold() and _is_taken(tx, after):
+        after = replace(after, name=before.name)
+    if after != before:
+        changes = {name: getattr(after, name) for name in CHANGEABLE}
+        after = _change(tx, before.id, changes, policy)
+    former = {before.name, facts.name, facts.former_name or after.name} - {after.name}
+    if former or told_now != told:
+        tx.repositories.save_told(before.id, told_now, former_names=former)
+    return after
+
+
+def _known_as(tx: Transaction, facts: RepositoryFacts) -> Repository | None:
+    """The repository that a forge means."""
+    by_id = tx.repositories.by_source(facts.source, facts.source_id)
+    if by_id is not None:
+        return by_id
+    former = facts.former_name
+    found = tx.repositories.named({facts.name, former} if former else {facts.name})
+    for one in found.get(facts.name, []):
+        # Who only once had the name, and has another id, is another repository.
+        if one.source_id is None or one.name.casefold() == facts.name.casefold():
+            return one
+    return next((one for one in found.get(former or "", []) if one.source_id is None), None)
+
+
+def _heard(
+    before: Repository, told: RepositoryTold, facts: RepositoryFacts, as_of: datetime
+) -> tuple[Repository, RepositoryTold]:
+    """The repository after a message, and as of when all of it was told."""
+    after = before
+    if _is_newer(told.named_as_of, as_of, before.name, facts.name):
+        after = replace(after, name=facts.name, source=facts.source, source_id=facts.source_id)
+        told = replace(told, named_as_of=as_of)
+    branch = facts.values.get("default_branch")
+    if branch and _is_newer(told.default_branch_as_of, as_of, before.default_branch, branch):
+        after = replace(after, default_branch=branch)
+        told = replace(told, default_branch_as_of=as_of)
+    return after, told
+
+
+def _is_taken(tx: Transaction, repository: Repository) -> bool:
+    """Whether another one stands under its name."""
+    named = tx.repositories.named({repository.name}).get(repository.name, [])
+    return any(
+        one.id != repository.id and one.name.casefold() == repository.name.casefold()
+        for one in named
+    )
+
+
+def _is_newer(stored_as_of: datetime | None, as_of: datetime, stored: Any, value: Any) -> bool:
+    """Whether a value stands over what is stored; of two as of one instant, the greater does."""
+    return stored_as_of is None or (as_of, value) >= (stored_as_of, stored or "")
+
+
+def _change(
+    tx: Transaction, repository_id: int, facts: Mapping[str, Any], policy: Policy
+) -> Repository:
+    # Someone else may have added or changed it since it was looked for.
+    tx.repositories.lock({repository_id}, exclusive=True)
+    before = tx.repositories.get({repository_id})[repository_id]
+    tx.repositories.update(before.id, facts)
     after = tx.repositories.get({before.id})[before.id]
     if after.source != before.source:
         # Whether GitHub's ids may be meant by those of its pull requests depends on it.
         repair_waiting_assignments(tx, limit=REMATCHED_AT_ONCE, policy=policy)
     if after.default_branch != before.default_branch:
-        deployments = tx.deployments.by_time_alone(before.id)
-        for start in range(0, len(deployments), REMATCHED_AT_ONCE):
-            chunk = deployments[start : start + REMATCHED_AT_ONCE]
-            attribute.settle(tx, attribute.rematch(tx, chunk), policy)
+        _rematch_all(tx, before, after, policy)
     return after
+
+
+def _rematch_all(tx: Transaction, before: Repository, after: Repository, policy: Policy) -> None:
+    """Attribute anew what depends on which branch is the default one: whatever names no commit,
+    or one that was pushed to either branch."""
+    branches = {one.default_branch for one in (before, after)} - {None}
+    pushed = tx.commits.deployed_from({(after.id, branch) for branch in branches if branch})
+    deployments = sorted({*tx.deployments.by_time_alone(after.id), *pushed})
+    for start in range(0, len(deployments), REMATCHED_AT_ONCE):
+        chunk = deployments[start : start + REMATCHED_AT_ONCE]
+        attribute.settle(tx, attribute.rematch(tx, chunk), policy)
 
 
 def record_branch_commits(

@@ -6,12 +6,23 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from shipmark.application import change, record_pulls, repositories, set_services
+from shipmark.application import (
+    artifacts,
+    change,
+    path_rules,
+    record_pulls,
+    repositories,
+    rules,
+    set_services,
+)
+from shipmark.application.deliveries import Delivery
 from shipmark.application.drafts import Registration
+from shipmark.application.inbox import receive
 from shipmark.application.policy import Policy
 from shipmark.application.queries import Page, PullRow, ReadTransaction
 from shipmark.application.register import Registered, register
 from shipmark.application.writer import Work, one_by_one
+from shipmark.domain.artifacts import ServiceDeployed
 from shipmark.domain.errors import ShipmarkError
 from shipmark.domain.model import Repository
 
@@ -39,7 +50,17 @@ class Works:
     set_services: Work[set_services.Assignment, set_services.Assigned]
     record_pulls: Work[Sequence[record_pulls.PullFacts], list[record_pulls.Result]]
     upsert_repository: Work[tuple[str, Mapping[str, Any]], Repository]
+    upsert_rule: Work[rules.RuleDraft, rules.SavedRule]
+    try_rule: Work[rules.Trial, rules.SavedRule]
+    delete_rule: Work[str, bool]
+    set_artifact: Work[artifacts.BuiltFrom, artifacts.ArtifactSet]
+    save_path_rules: Work[path_rules.PathRulesDraft, path_rules.Recomputed]
+    try_path_rules: Work[path_rules.PathRulesDraft, path_rules.Recomputed]
+    save_rules_file: Work[path_rules.FileDraft, path_rules.Recomputed]
+    try_rules_file: Work[path_rules.FileDraft, path_rules.Recomputed]
+    record_reports: Work[Sequence[ServiceDeployed], list[str]]
     mark_used: Work[tuple[int, datetime], None]
+    receive: Work[Delivery, bool]
 
 
 def works(policy: Policy) -> Works:
@@ -54,7 +75,17 @@ def works(policy: Policy) -> Works:
         set_services=one_by_one(partial(set_services.set_services, policy=policy)),
         record_pulls=one_by_one(partial(record_pulls.record_pulls, policy=policy)),
         upsert_repository=one_by_one(partial(_upsert_repository, policy=policy)),
+        upsert_rule=one_by_one(partial(rules.upsert_rule, policy=policy)),
+        try_rule=one_by_one(partial(rules.try_rule, policy=policy), kept=False),
+        delete_rule=one_by_one(rules.delete_rule),
+        set_artifact=one_by_one(partial(artifacts.set_artifact, policy=policy)),
+        save_path_rules=one_by_one(partial(path_rules.save_path_rules, policy=policy)),
+        try_path_rules=one_by_one(partial(path_rules.save_path_rules, policy=policy), kept=False),
+        save_rules_file=one_by_one(partial(path_rules.save_rules_file, policy=policy)),
+        try_rules_file=one_by_one(partial(path_rules.save_rules_file, policy=policy), kept=False),
+        record_reports=one_by_one(partial(artifacts.record_reports, policy=policy)),
         mark_used=Work(_mark_used),
+        receive=Work(receive),
     )
 
 

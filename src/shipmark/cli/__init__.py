@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from shipmark.cli import accounts, demo, imports, serving, tokens
+from shipmark.cli import accounts, demo, forge_imports, imports, serving, tokens
 from shipmark.domain.errors import ShipmarkError, Unavailable
 from shipmark.settings import SettingsError
 
@@ -24,6 +24,7 @@ app.command(name="settings")(serving.show_settings)
 app.command(name="demo")(demo.demo)
 app.add_typer(accounts.app, name="account")
 app.add_typer(tokens.app, name="token")
+imports.app.command(name="forge")(forge_imports.forge)
 app.add_typer(imports.app, name="import")
 app.add_typer(imports.repository_app, name="repository")
 

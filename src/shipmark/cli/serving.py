@@ -8,8 +8,7 @@ import typer
 import uvicorn
 
 from shipmark import app, logs, settings
-from shipmark.app import open_database, policy_of, prepare_schema
-from shipmark.application.worker import Worker
+from shipmark.app import Background, forges_of, open_database, prepare_schema
 from shipmark.cli.session import current_settings
 
 GRACE_SECONDS = 30
@@ -39,6 +38,8 @@ def serve(
     if with_worker is not None:
         # The server processes read their settings from the environment they inherit.
         os.environ["SHIPMARK_WITH_WORKER"] = "yes" if with_worker else "no"
+    # What is wrong with these is said before a server starts.
+    forges_of(chosen).close()
     database = open_database(chosen)
     try:
         prepare_schema(database)
@@ -60,16 +61,22 @@ def serve(
 
 
 def worker() -> None:
-    """Retry waiting attributions until stopped. Several may run beside each other."""
+    """Retry waiting attributions, and import from forges, until stopped.
+
+    Several may run beside each other.
+    """
     chosen = current_settings()
     logs.configure(chosen.log_level, chosen.log_format)
     database = open_database(chosen)
     try:
         prepare_schema(database)
-        running = Worker(database, policy_of(chosen))
+        running = Background(chosen, database)
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda *_: running.request_stop())
-        running.run()
+        try:
+            running.run()
+        finally:
+            running.stop()
     finally:
         database.close()
 

@@ -5,7 +5,8 @@
     │   ├── NotAuthed                        no token was sent
     │   ├── InvalidAuth                      the token is unknown, expired or revoked
     │   ├── AccountInactive
-    │   └── MissingScope
+    │   ├── MissingScope
+    │   └── InvalidSignature                 a webhook that its forge did not send
     ├── Malformed
     │   ├── InvalidJSON
     │   ├── PayloadTooLarge
@@ -73,6 +74,12 @@ class MissingScope(Unauthenticated):
     """The API token does not have the scope this method needs."""
 
     code = "missing_scope"
+
+
+class InvalidSignature(Unauthenticated):
+    """The webhook is not signed with the secret that is set here for its forge."""
+
+    code = "invalid_signature"
 
 
 class Malformed(ShipmarkError):

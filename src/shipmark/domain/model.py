@@ -113,7 +113,10 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """A registered deployment. ``metadata`` is canonical JSON text."""
+    """A registered deployment. ``metadata`` is canonical JSON text.
+
+    ``rule_id`` and ``rule_version`` are of the deploy rule that inferred it, if one did.
+    """
 
     id: int
     reference_id: str
@@ -132,6 +135,8 @@ class Deployment:
     created_at: datetime
     updated_at: datetime
     attribution: Attribution
+    rule_id: int | None = None
+    rule_version: int | None = None
 
     @property
     def order(self) -> Order:
@@ -205,9 +210,14 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BranchCommit:
-    """A commit that stands on a branch, whether or not a pull request brought it there."""
+    """A commit that stands on a branch, whether or not a pull request brought it there.
+
+    ``is_pushed``: a forge told of it, as of every branch anyone pushes to. It finds a deployment
+    only where the branch is the default one, or pull requests were merged to it.
+    """
 
     repository_id: int
     branch: str
     sha: str
     committed_at: datetime
+    is_pushed: bool = False

@@ -62,6 +62,8 @@ REGISTERED = (
     "account_id",
     "created_at",
     "updated_at",
+    "rule_id",
+    "rule_version",
 )
 ATTRIBUTION = (
     "attribution_status",
@@ -322,6 +324,8 @@ def _deployment(row: Row[Any], commits: Sequence[str]) -> Deployment:
             retry_until=row.attribution_retry_until,
             attempts=row.attribution_attempts,
         ),
+        rule_id=row.rule_id,
+        rule_version=row.rule_version,
     )
 
 
@@ -343,6 +347,8 @@ def _registered(one: Deployment) -> tuple[Any, ...]:
         one.account_id,
         one.created_at,
         one.updated_at,
+        one.rule_id,
+        one.rule_version,
     )
 
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from shipmark.application.ports import ServiceAssignment
+from shipmark.application.told import Told
 from shipmark.domain.model import PullRequest
 from shipmark.storage.sent_rows import among, inserted, packed, sent_rows, updated
 from shipmark.storage.statements import chunks
@@ -35,9 +36,11 @@ from shipmark.storage.tables import (
     repositories,
     service_assignments,
 )
+from shipmark.storage.told import as_text, from_text
 
+NOT_OF_THE_PULL = {"imported_at", "facts_as_of", "facts_told"}
 STORED = tuple(
-    column for column in pulls.c if column.computed is None and column.name != "imported_at"
+    column for column in pulls.c if column.computed is None and column.name not in NOT_OF_THE_PULL
 )
 TOLD = tuple(column.name for column in STORED if column.name != "id")
 GITHUB = "github"
@@ -47,6 +50,8 @@ _ADD = inserted(pulls, (*TOLD, "imported_at")).returning(
     pulls.c.repository_id, pulls.c.number, pulls.c.id
 )
 _SAVE = updated(pulls, ["id"], (*TOLD, "imported_at"))
+_TOLD = select(pulls.c.id, pulls.c.facts_told).where(among(pulls.c.id, "ids"))
+_SAVE_TOLD = updated(pulls, ["id"], ("facts_as_of", "facts_told"))
 _ADD_COMMITS = inserted(pull_commits, ("pull_id", "repository_id", "sha"))
 
 
@@ -159,6 +164,18 @@ class Pulls:
         for part in chunks(rows):
             self._connection.execute(_ADD_COMMITS, {"rows": packed(part)})
 
+    def told(self, pull_ids: Collection[int]) -> dict[int, Told]:
+        return {
+            row.id: from_text(row.facts_told)
+            for chunk in chunks(pull_ids)
+            for row in self._connection.execute(_TOLD, {"ids": chunk})
+        }
+
+    def save_told(self, told: Mapping[int, Told]) -> None:
+        for chunk in chunks(told.items()):
+            sent = packed((id_, one.as_of, as_text(one)) for id_, one in chunk)
+            self._connection.execute(_SAVE_TOLD, {"rows": sent})
+
     def services_of(self, pull_ids: Collection[int]) -> dict[int, set[int]]:
         services: dict[int, set[int]] = defaultdict(set)
         for chunk in chunks(pull_ids):
@@ -235,6 +252,19 @@ class Pulls:
         )
         github = set(self._connection.scalars(query))
         return [one for one in pulls_ if one.source_id and one.repository_id in github]
+
+    def with_files(self, repository_id: int, *, after: int, limit: int) -> list[PullRequest]:
+        query = (
+            select(*STORED)
+            .where(
+                pulls.c.repository_id == repository_id,
+                pulls.c.number > after,
+                pulls.c.files.is_not(None),
+            )
+            .order_by(pulls.c.number)
+            .limit(limit)
+        )
+        return self._whole(self._connection.execute(query).all())
 
     def with_waiting_assignments(self, limit: int) -> list[PullRequest]:
         waiting = service_assignments.c

@@ -17,20 +17,23 @@ from sqlalchemy import (
     union_all,
 )
 
-from shipmark.application.ports import LaneKey
+from shipmark.application.ports import LaneKey, NamedRule
 from shipmark.application.queries import (
     DeploymentFilter,
     DeploymentRow,
     LaneRow,
     LeftOutPull,
     Page,
+    PathRulesRow,
     PullFilter,
     PullRow,
 )
 from shipmark.domain.attribution import Window
 from shipmark.domain.model import Order, Repository, Service
+from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.deployments import Deployments
 from shipmark.storage.filters import deployment_conditions, pull_conditions
+from shipmark.storage.path_rules import PathRuleSets
 from shipmark.storage.pulls import Pulls
 from shipmark.storage.repositories import Repositories
 from shipmark.storage.sent_rows import packed, sent_rows
@@ -73,6 +76,8 @@ class Reports:
         windows: Windows,
         repositories: Repositories,
         services: Services,
+        deploy_rules: DeployRules,
+        path_rules: PathRuleSets,
     ) -> None:
         self._connection = connection
         self._deployments = deployments
@@ -80,6 +85,8 @@ class Reports:
         self._windows = windows
         self._repositories = repositories
         self._services = services
+        self._deploy_rules = deploy_rules
+        self._path_rules = path_rules
 
     def deployments(self, filter_: DeploymentFilter, page: Page) -> list[DeploymentRow]:
         query = select(deployments.c.id).where(*deployment_conditions(filter_))
@@ -288,6 +295,12 @@ class Reports:
         ids = list(self._connection.scalars(query))
         stored = self._services.get(ids)
         return [stored[id_] for id_ in ids]
+
+    def deploy_rules(self, page: Page) -> Sequence[NamedRule]:
+        return self._deploy_rules.page(page)
+
+    def path_rules(self, page: Page) -> Sequence[PathRulesRow]:
+        return self._path_rules.page(page)
 
 
 def _carried() -> Select[Any]:

@@ -1,14 +1,17 @@
 """Queries about repositories."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, Select, String, exists, or_, select, update
 
+from shipmark.application.ports import RepositoryTold
 from shipmark.domain.model import Repository
 from shipmark.storage.sent_rows import among, packed, sent_rows
 from shipmark.storage.statements import chunks, has_one_writer, insert_unless_there
+from shipmark.storage.tables import former_names as former_names_table
 from shipmark.storage.tables import pulls, repositories
 
 COLUMNS: tuple[Any, ...] = (
@@ -24,6 +27,11 @@ _BY_NAME = select(*COLUMNS).where(
         among(repositories.c.name_key, "keys"),
         among(repositories.c.short_name_key, "bare"),
     )
+)
+_BY_FORMER_NAME = (
+    select(former_names_table.c.name_key, *COLUMNS)
+    .join(repositories, repositories.c.id == former_names_table.c.repository_id)
+    .where(among(former_names_table.c.name_key, "keys"))
 )
 _LOCK = select(repositories.c.id).where(among(repositories.c.id, "ids")).order_by(repositories.c.id)
 _LOCK_EXCLUSIVELY = _LOCK.with_for_update()
@@ -61,7 +69,47 @@ class Repositories:
                 by_short.setdefault(short_name(key), []).append(repository)
         for name, key in keys.items():
             found[name] = by_full.get(key) or by_short.get(key, [])
+        unknown = {keys[name] for name, candidates in found.items() if not candidates}
+        if unknown:
+            former = self._formerly(unknown)
+            found |= {name: former[key] for name, key in keys.items() if key in former}
         return found
+
+    def _formerly(self, keys: Collection[str]) -> dict[str, list[Repository]]:
+        return {
+            row.name_key: [_repository(row)]
+            for chunk in chunks(keys)
+            for row in self._connection.execute(_BY_FORMER_NAME, {"keys": chunk})
+        }
+
+    def by_source(self, source: str, source_id: str) -> Repository | None:
+        query = (
+            select(*COLUMNS)
+            .where(repositories.c.source == source, repositories.c.source_id == source_id)
+            .order_by(repositories.c.id)
+        )
+        row = self._connection.execute(query).first()
+        return None if row is None else _repository(row)
+
+    def told(self, repository_id: int) -> RepositoryTold:
+        query = select(repositories.c.named_as_of, repositories.c.default_branch_as_of).where(
+            repositories.c.id == repository_id
+        )
+        row = self._connection.execute(query).one()
+        return RepositoryTold(
+            named_as_of=row.named_as_of, default_branch_as_of=row.default_branch_as_of
+        )
+
+    def save_told(
+        self, repository_id: int, told: RepositoryTold, *, former_names: Collection[str]
+    ) -> None:
+        self.update(repository_id, asdict(told))
+        for key in sorted({name_key(name) for name in former_names}):
+            self._connection.execute(
+                insert_unless_there(self._connection, former_names_table).values(
+                    name_key=key, repository_id=repository_id
+                )
+            )
 
     def get(self, ids: Collection[int]) -> dict[int, Repository]:
         return {
@@ -92,8 +140,12 @@ class Repositories:
         return _repository(self._connection.execute(query).one())
 
     def update(self, repository_id: int, facts: Mapping[str, Any]) -> None:
+        values = dict(facts)
+        if "name" in values:
+            key = name_key(values["name"])
+            values |= {"name_key": key, "short_name_key": short_name(key)}
         self._connection.execute(
-            update(repositories).where(repositories.c.id == repository_id).values(**facts)
+            update(repositories).where(repositories.c.id == repository_id).values(**values)
         )
 
     def bases_of_pulls(

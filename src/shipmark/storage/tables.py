@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -113,6 +114,31 @@ repositories = Table(
     Column("source", String),
     Column("source_id", String),
     Column("created_at", Instant, nullable=False),
+    # As of when its forge told them, by which an older message is told from a newer one.
+    Column("named_as_of", Instant),
+    Column("default_branch_as_of", Instant),
+    Index("ix_repositories_source", "source", "source_id"),
+)
+
+# The names that repositories had before: what is still told under one is theirs.
+former_names = Table(
+    "former_names",
+    metadata,
+    Column("name_key", ByCodePoint, primary_key=True),
+    _ref("repository_id", "repositories"),
+)
+
+forge_imports = Table(
+    "forge_imports",
+    metadata,
+    Column("repository_id", Id, ForeignKey("repositories.id"), primary_key=True),
+    Column("since", Instant),
+    Column("cursor", Text),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    Column("due_at", Instant, nullable=False, index=True),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("error", Text),
 )
 
 services = Table(
@@ -147,6 +173,9 @@ pulls = Table(
     Column("labels", Text),
     Column("files", Text),
     Column("imported_at", Instant, nullable=False),
+    # As of when a forge told the newest of it, and which fields it told when.
+    Column("facts_as_of", Instant),
+    Column("facts_told", Text),
     # Lists are newest first by when they merged; what has not merged comes last.
     Column("listed_at", Instant, Computed("coalesce(merged_at, 0)", persisted=True)),
     UniqueConstraint("repository_id", "number"),
@@ -166,6 +195,57 @@ Index(
 Index("ix_pulls_merge_commit", pulls.c.merge_commit_prefix, pulls.c.repository_id)
 Index("ix_pulls_head", pulls.c.head_prefix, pulls.c.repository_id)
 
+# What forges sent and is not understood yet: the row is the job. Of what is done, all but the body
+# is kept, so that a repeat is known as one.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _id(),
+    Column("forge", String, nullable=False),
+    Column("delivery_id", ByCodePoint, nullable=False),
+    Column("body_digest", String, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary),
+    Column("received_at", Instant, nullable=False, index=True),
+    Column("due_at", Instant),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("error", Text),
+    UniqueConstraint("forge", "delivery_id"),
+    # Few forges sign a delivery's id along with its body.
+    UniqueConstraint("forge", "body_digest"),
+)
+Index(
+    "ix_deliveries_due",
+    deliveries.c.due_at,
+    postgresql_where=deliveries.c.due_at.is_not(None),
+    sqlite_where=deliveries.c.due_at.is_not(None),
+)
+
+# What happened at forges, from which rules infer deployments: the fields of a SourceEvent, of which
+# ``repository`` is the name it was told under.
+source_events = Table(
+    "source_events",
+    metadata,
+    _id(),
+    Column("key", ByCodePoint, nullable=False, unique=True),
+    Column("source", String, nullable=False),
+    Column("repository", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("success", Boolean, nullable=False),
+    Column("commit_sha", ByCodePoint),
+    Column("branch", ByCodePoint),
+    Column("tag", ByCodePoint),
+    Column("environment", String),
+    Column("workflow", String),
+    Column("stage", String),
+    Column("job", String),
+    Column("pull_number", BigInteger),
+    Column("url", Text),
+    Column("recorded_at", Instant, nullable=False),
+    # A rule is about one source; a preview looks at its past, newest first.
+    Index("ix_source_events_source", "source", "at", "id"),
+)
+
 pull_commits = Table(
     "pull_commits",
     metadata,
@@ -184,6 +264,8 @@ branch_commits = Table(
     Column("sha", ByCodePoint, primary_key=True),
     _prefix("sha", "prefix"),
     Column("committed_at", Instant, nullable=False),
+    # Told by a forge, which tells of every branch: it counts only where the branch matters.
+    Column("is_pushed", Boolean, nullable=False, server_default=false()),
     Index("ix_branch_commits_prefix", "prefix", "repository_id"),
 )
 
@@ -239,6 +321,9 @@ deployments = Table(
     Column("attribution_due_at", Instant),
     Column("attribution_retry_until", Instant, nullable=False),
     Column("attribution_attempts", Integer, nullable=False, server_default="0"),
+    # The deploy rule that inferred it. No foreign key: SQLite cannot add a column that has one.
+    Column("rule_id", Id),
+    Column("rule_version", Integer),
     # Reads page through deployments newest first, under any of these filters.
     Index("ix_deployments_order", "deployed_at", "reference_id"),
     Index("ix_deployments_service", "service_id", "deployed_at", "reference_id"),
@@ -332,4 +417,80 @@ _window_index(
     "reached_at",
     "reached_number",
     where=windows.c.is_waiting.is_(true()),
+)
+
+
+# A deploy rule keeps its id as long as there is its name, also while it is deleted: what it
+# inferred is named by that id, and an event must not make a second deployment.
+deploy_rules = Table(
+    "deploy_rules",
+    metadata,
+    _id(),
+    Column("name", ByCodePoint, nullable=False, unique=True),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("deleted_at", Instant),
+    sqlite_autoincrement=True,
+)
+
+deploy_rule_versions = Table(
+    "deploy_rule_versions",
+    metadata,
+    Column("rule_id", Id, ForeignKey("deploy_rules.id"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("source", String, nullable=False),
+    Column("conditions", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("also_failures", Boolean, nullable=False),
+    _ref("account_id", "accounts", nullable=True),
+    Column("created_at", Instant, nullable=False),
+)
+
+# The path rules of a repository, one set for each place they may come from.
+path_rules = Table(
+    "path_rules",
+    metadata,
+    Column("repository_id", Id, ForeignKey("repositories.id"), primary_key=True),
+    Column("origin", String, primary_key=True),
+    Column("rules", Text, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+# What an artifact was built from, by each id that it is known by.
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("artifact", ByCodePoint, primary_key=True),
+    _ref("repository_id", "repositories"),
+    Column("commit_sha", ByCodePoint, nullable=False),
+    Column("set_at", Instant, nullable=False),
+)
+
+# What deploy systems told that runs, as told.
+service_reports = Table(
+    "service_reports",
+    metadata,
+    _id(),
+    Column("key", ByCodePoint, nullable=False, unique=True),
+    Column("source", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("success", Boolean, nullable=False),
+    Column("artifacts", Text, nullable=False),
+    Column("service", String),
+    Column("environment", String),
+    Column("application", String),
+    Column("manifest_repository", String),
+    Column("manifest_revision", String),
+    Column("url", Text),
+    Column("recorded_at", Instant, nullable=False, index=True),
+)
+
+# The ids of those of its artifacts that have not led to a commit yet.
+waiting_artifacts = Table(
+    "waiting_artifacts",
+    metadata,
+    Column("report_id", Id, ForeignKey("service_reports.id"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("artifact", ByCodePoint, primary_key=True),
+    Index("ix_waiting_artifacts_artifact", "artifact"),
 )

@@ -6,9 +6,15 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
+from shipmark.storage.artifacts import Artifacts
 from shipmark.storage.commits import Commits
+from shipmark.storage.deliveries import Deliveries
+from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.deployments import Deployments
+from shipmark.storage.events import Events
+from shipmark.storage.forge_imports import ForgeImports
 from shipmark.storage.lanes import Lanes
+from shipmark.storage.path_rules import PathRuleSets
 from shipmark.storage.pulls import Pulls
 from shipmark.storage.reports import Reports
 from shipmark.storage.repositories import Repositories
@@ -31,6 +37,10 @@ class StorageTransaction:
     @cached_property
     def repositories(self) -> Repositories:
         return Repositories(self.connection, self.now)
+
+    @cached_property
+    def forge_imports(self) -> ForgeImports:
+        return ForgeImports(self.connection, self.now)
 
     @cached_property
     def services(self) -> Services:
@@ -57,6 +67,26 @@ class StorageTransaction:
         return Windows(self.connection)
 
     @cached_property
+    def deploy_rules(self) -> DeployRules:
+        return DeployRules(self.connection, self.now)
+
+    @cached_property
+    def path_rules(self) -> PathRuleSets:
+        return PathRuleSets(self.connection, self.now)
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        return Artifacts(self.connection, self.now)
+
+    @cached_property
+    def events(self) -> Events:
+        return Events(self.connection, self.now)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        return Deliveries(self.connection, self.now)
+
+    @cached_property
     def reports(self) -> Reports:
         return Reports(
             self.connection,
@@ -65,4 +95,6 @@ class StorageTransaction:
             windows=self.windows,
             repositories=self.repositories,
             services=self.services,
+            deploy_rules=self.deploy_rules,
+            path_rules=self.path_rules,
         )

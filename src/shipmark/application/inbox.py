@@ -1,0 +1,101 @@
+"""What forges deliver: stored first, understood later. The row is the job."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Protocol
+
+from shipmark.application.deliveries import Delivery
+from shipmark.application.facts import Fact
+from shipmark.application.policy import Policy
+from shipmark.application.ports import Transaction
+from shipmark.application.record_facts import Inferrer, infer_nothing, record_facts
+from shipmark.application.writer import Database, transact
+from shipmark.domain.errors import ShipmarkError
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=2)
+"""How long a claimed delivery stays with its worker; after that another may take it."""
+
+CLAIMED_AT_ONCE = 50
+KEPT_FOR = timedelta(days=30)
+"""How long it is known that a delivery came, by which one that is sent again is told."""
+
+
+class Reader(Protocol):
+    """What understands deliveries."""
+
+    def read(self, delivery: Delivery) -> Sequence[Fact]:
+        """The facts in it. Whatever it raises, the delivery cannot be read."""
+
+    def follow_up(self, delivery: Delivery) -> Sequence[Fact]:
+        """The facts that it takes a question to the forge to learn. What it raises may pass."""
+
+
+def receive(tx: Transaction, deliveries: Sequence[Delivery]) -> list[bool]:
+    """Store deliveries; of each, whether it is news. One that could not be read is tried again."""
+    return [tx.deliveries.add(one) for one in deliveries]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """The deliveries that wait, and what becomes of them."""
+
+    database: Database
+    reader: Reader
+    policy: Policy
+    infer: Inferrer = infer_nothing
+
+    def work(self) -> int:
+        """Do what is due now; how many deliveries were looked at."""
+        claimed = transact(self.database, self._claim)
+        for one in claimed:
+            self._do(one)
+        return len(claimed)
+
+    def tidy(self) -> int:
+        """Forget deliveries that were done long ago; how many."""
+        return transact(
+            self.database, lambda tx: tx.deliveries.forget(done_before=tx.now - KEPT_FOR)
+        )
+
+    def _claim(self, tx: Transaction) -> list[Delivery]:
+        return tx.deliveries.claim_due(limit=CLAIMED_AT_ONCE, lease_until=tx.now + LEASE)
+
+    def _do(self, delivery: Delivery) -> None:
+        try:
+            facts = list(self.reader.read(delivery))
+        except Exception as error:  # noqa: BLE001 - strangers write what is read
+            why = str(error) or type(error).__name__
+            log.warning("a delivery cannot be read", extra=_named(delivery) | {"why": why})
+            transact(self.database, lambda tx: tx.deliveries.finish(delivery.id, error=why))
+            return
+        try:
+            facts += self.reader.follow_up(delivery)
+            transact(self.database, partial(self._record, delivery=delivery, facts=facts))
+        except Exception as error:
+            # A refusal explains itself; what nobody foresaw is logged with its origin.
+            why = str(error) or type(error).__name__
+            origin = not isinstance(error, ShipmarkError)
+            log.warning("a delivery waits", exc_info=origin, extra=_named(delivery) | {"why": why})
+            transact(self.database, partial(self._postpone, delivery=delivery, why=why))
+
+    def _record(self, tx: Transaction, *, delivery: Delivery, facts: Sequence[Fact]) -> None:
+        record_facts(tx, facts, policy=self.policy, infer=self.infer, told_at=delivery.received_at)
+        tx.deliveries.finish(delivery.id)
+
+    def _postpone(self, tx: Transaction, *, delivery: Delivery, why: str) -> None:
+        """Try it again later, ever more seldom, and no longer than attributions are retried."""
+        began = delivery.received_at or tx.now
+        if tx.now - began > self.policy.retry_for:
+            tx.deliveries.finish(delivery.id, error=why)
+        else:
+            due_at = self.policy.next_retry(tx.now, delivery.attempts)
+            tx.deliveries.postpone(delivery.id, due_at=due_at, error=why)
+
+
+def _named(delivery: Delivery) -> dict[str, object]:
+    return {"forge": delivery.forge, "delivery": delivery.delivery_id}

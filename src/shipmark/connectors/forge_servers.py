@@ -1,0 +1,139 @@
+"""Where each forge is, what it can be asked, and how it wants its token."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from shipmark.application.facts import Fact, RepositoryFacts
+from shipmark.application.record_pulls import PullFacts
+from shipmark.connectors import (
+    azure_devops,
+    bitbucket_cloud,
+    bitbucket_data_center,
+    bitbucket_limits,
+    gitea,
+    github,
+    github_auth,
+    github_limits,
+    github_pulls,
+    gitlab,
+    gitlab_limits,
+)
+from shipmark.connectors.azure_devops_releases import release_base
+from shipmark.connectors.exchange import Dialogue
+from shipmark.connectors.limits import plain_limits
+from shipmark.connectors.pages import Page
+from shipmark.connectors.transport import Server
+
+PUBLIC = {
+    "github": "https://github.com",
+    "gitlab": "https://gitlab.com",
+    "bitbucket": "https://api.bitbucket.org",
+}
+"""Where a forge is if nothing else is said; the others are always somebody's own."""
+
+BITBUCKET_CLOUD = ("https://bitbucket.org", "https://www.bitbucket.org", PUBLIC["bitbucket"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How an operator lets us into a forge. ``app`` is the id and the private key of a GitHub App,
+    which stands in place of a token; without either only what is public is seen."""
+
+    source: str
+    url: str | None = None
+    token: str | None = None
+    app: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """The dialogues of one forge.
+
+    ``commits_page`` tells a branch's own commits; or also those of merged pull requests, if
+    ``pulls_page`` tells of these which pull request they belong to. Else it is None: they would
+    be taken for pushed ones.
+    """
+
+    repository: Callable[[str], Dialogue[RepositoryFacts | None]]
+    pulls_page: Callable[..., Dialogue[Page]]
+    commits_page: Callable[..., Dialogue[Page]] | None
+    pull: Callable[[str, int], Dialogue[PullFacts | None]]
+    commit: Callable[[str, str], Dialogue[list[Fact]]]
+
+
+GITHUB = Questions(
+    repository=github.repository,
+    pulls_page=github_pulls.pulls_page,
+    commits_page=github.commits_page,
+    pull=github_pulls.pull,
+    commit=github.commit,
+)
+
+
+def questions(module: Any, *, commits: bool = True) -> Questions:
+    """The dialogues of a forge that has them all in one module."""
+    return Questions(
+        repository=module.repository,
+        pulls_page=module.pulls_page,
+        commits_page=module.commits_page if commits else None,
+        pull=module.pull,
+        commit=module.commit,
+    )
+
+
+def server_of(source: str, url: str) -> tuple[Questions, Server]:
+    """What a forge is asked, and where. Raises ValueError for one that cannot be."""
+    below = partial(_below, url)
+    address: Callable[[str], str]
+    match source:
+        case "github":
+            address = partial(github_auth.address, url)
+            return GITHUB, Server(source=source, address=address, limits=github_limits.limits)
+        case "gitlab":
+            server = Server(source=source, address=below, limits=gitlab_limits.limits)
+            return questions(gitlab), server
+        case "bitbucket":
+            is_cloud = url in BITBUCKET_CLOUD
+            address = partial(_below, PUBLIC[source]) if is_cloud else below
+            server = Server(source=source, address=address, limits=bitbucket_limits.limits)
+            return questions(bitbucket_cloud if is_cloud else bitbucket_data_center), server
+        case "azure_devops":
+            return questions(azure_devops, commits=False), Server(
+                source=source,
+                address=partial(_azure_address, url),
+                limits=azure_devops.limits,
+                # Where it sends us is the page to sign in on, which a dialogue knows by its status.
+                follows_redirects=False,
+            )
+        case "gitea":
+            address = partial(gitea.address, url)
+            return questions(gitea), Server(source=source, address=address, limits=plain_limits)
+    raise ValueError(f"{source} is no forge that can be asked.")
+
+
+def _below(url: str, path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError(f"{path} is not a path below {url}")
+    return f"{url}{path}"
+
+
+def _azure_address(url: str, path: str) -> str:
+    """Releases are on a server of their own, and are asked for with whole URLs."""
+    return path if path.startswith(release_base(url) + "/") else _below(url, path)
+
+
+def headers_of(access: Access, asked: Questions) -> dict[str, str]:
+    """The header in which a forge wants its token."""
+    token = access.token or ""
+    if access.source == "azure_devops":
+        return {"authorization": azure_devops.authorization(token)}
+    if access.source == "gitea":
+        return gitea.bearer(token)
+    is_pair = access.source == "bitbucket" and ":" in token
+    if is_pair and asked.repository is bitbucket_cloud.repository:
+        # The token of a person is sent with the address of their account before it.
+        return {"authorization": "Basic " + base64.b64encode(token.encode()).decode()}
+    return github_auth.bearer(token)

@@ -1,0 +1,153 @@
+"""The forges that an operator has set up: which serves which repository, and how it is asked."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from shipmark.application.facts import Fact, RepositoryFacts
+from shipmark.application.forges import ForgeAway, ForgeTrouble
+from shipmark.application.record_pulls import PullFacts
+from shipmark.connectors.exchange import Dialogue, Result
+from shipmark.connectors.forge_errors import ForgeError, ForgeUnavailable, RateLimited
+from shipmark.connectors.forge_servers import PUBLIC, Access, Questions, headers_of, server_of
+from shipmark.connectors.github_app import AppCallers
+from shipmark.connectors.pages import Page
+from shipmark.connectors.payloads import UnreadablePayload
+from shipmark.connectors.transport import Caller, Transport
+from shipmark.connectors.walks import Walk, walk
+from shipmark.domain.model import Repository
+
+PUSHED_LATER = timedelta(days=30)
+"""Commits are asked for by when they were made, and may have been pushed so much later."""
+
+Callers = Callable[[str], Caller]
+"""Who asks about a repository. May itself ask the forge, for a token."""
+
+
+class Forge:
+    """One forge, as `application.forges.Forge` asks for it."""
+
+    def __init__(self, asked: Questions, transport: Transport, callers: Callers) -> None:
+        self._asked = asked
+        self._transport = transport
+        self._callers = callers
+        self._last_caller = Caller(name="nobody yet")
+        self._kinds: dict[str, Walk] = {
+            "repository": self._repository_page,
+            "pulls": self._pulls_page,
+        }
+        if asked.commits_page is not None:
+            self._kinds["commits"] = partial(self._commits_page, asked.commits_page)
+
+    @property
+    def source(self) -> str:
+        return self._transport.server.source
+
+    def repository(self, name: str) -> RepositoryFacts | None:
+        return self.hold(name, self._asked.repository(name))
+
+    def commit(self, name: str, sha: str) -> Sequence[Fact]:
+        return self.hold(name, self._asked.commit(name, sha))
+
+    def pull(self, name: str, number: int) -> PullFacts | None:
+        """Everything about one pull request; None: there is none of this number."""
+        return self.hold(name, self._asked.pull(name, number))
+
+    def page(self, name: str, *, since: datetime | None, cursor: str | None) -> Page:
+        """First the repository itself, then its pull requests, then its default branch."""
+        return self.hold(name, walk(self._kinds, name, since=since, cursor=cursor))
+
+    def budget(self) -> str | None:
+        limits = self._transport.budget(self._last_caller)
+        if limits.remaining is None:
+            return None
+        return f"{limits.remaining} of {limits.limit}" if limits.limit else f"{limits.remaining}"
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def hold(self, name: str, dialogue: Dialogue[Result]) -> Result:
+        """What a dialogue about a repository comes to."""
+        try:
+            self._last_caller = self._callers(name)
+            return self._transport.hold(dialogue, self._last_caller)
+        except RateLimited as error:
+            raise ForgeAway(error.message, until=error.until) from error
+        except ForgeUnavailable as error:
+            raise ForgeAway(error.message) from error
+        except (ForgeError, UnreadablePayload) as error:
+            raise ForgeTrouble(error.message) from error
+
+    def _repository_page(
+        self, name: str, _since: datetime | None, _cursor: str | None
+    ) -> Dialogue[Page]:
+        facts = yield from self._asked.repository(name)
+        if facts is None:
+            raise ForgeTrouble(f"{self.source} has no repository {name}, or does not show it.")
+        return Page(facts=(facts,))
+
+    def _pulls_page(self, name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+        return self._asked.pulls_page(name, since=since, cursor=cursor)
+
+    def _commits_page(
+        self,
+        commits_page: Callable[..., Dialogue[Page]],
+        name: str,
+        since: datetime | None,
+        cursor: str | None,
+    ) -> Dialogue[Page]:
+        """Commits of the default branch, which the cursor names: no branch has a space in it."""
+        branch, _, inner = (cursor or "").partition(" ")
+        if not branch:
+            facts = yield from self._asked.repository(name)
+            branch = (facts.values.get("default_branch") if facts else None) or ""
+        if not branch:
+            return Page(facts=())
+        earlier = since and since - PUSHED_LATER
+        page = yield from commits_page(name, branch, since=earlier, cursor=inner or None)
+        return replace(page, cursor=f"{branch} {page.cursor}") if page.cursor else page
+
+
+class Forges:
+    """All forges that are set up, by source."""
+
+    def __init__(self, forges: Sequence[Forge]) -> None:
+        self._by_source = {forge.source: forge for forge in forges}
+
+    @property
+    def sources(self) -> list[str]:
+        return sorted(self._by_source)
+
+    def named(self, source: str) -> Forge | None:
+        return self._by_source.get(source)
+
+    def serving(self, repository: Repository) -> Forge | None:
+        """The forge that a repository is said to be of. Where nothing is said, and there is only
+        one, it is that one."""
+        if repository.source is not None:
+            return self._by_source.get(repository.source.strip().lower())
+        return next(iter(self._by_source.values())) if len(self._by_source) == 1 else None
+
+    def close(self) -> None:
+        for forge in self._by_source.values():
+            forge.close()
+
+
+def connect(accesses: Sequence[Access], **transport: Any) -> Forges:
+    """The forges to which there is access; `transport` are arguments of `Transport`. Nothing is
+    asked yet. Raises ValueError for a forge that has no public server and no URL."""
+    return Forges([_forge(access, **transport) for access in accesses])
+
+
+def _forge(access: Access, **transport: Any) -> Forge:
+    url = access.url or PUBLIC.get(access.source)
+    if url is None:
+        raise ValueError(f"There is no public server of {access.source}: it needs a URL.")
+    asked, server = server_of(access.source, url.rstrip("/"))
+    carrying = Transport(server, **transport)
+    if access.app is not None:
+        return Forge(asked, carrying, AppCallers(carrying, *access.app))
+    caller = Caller(name="token", headers=headers_of(access, asked) if access.token else {})
+    return Forge(asked, carrying, lambda _name: caller)

@@ -1,0 +1,151 @@
+"""Ask GitLab's API what has run and what was released: events that deploy rules may match."""
+
+from datetime import datetime
+
+import msgspec
+
+from shipmark.application.facts import Fact
+from shipmark.connectors.exchange import Dialogue, Request
+from shipmark.connectors.forge_errors import answer
+from shipmark.connectors.gitlab import PAGE, by_change, page_after, project_path
+from shipmark.connectors.gitlab_facts import release_event, tag_event
+from shipmark.connectors.gitlab_runs import (
+    SUCCEEDED,
+    Deployment,
+    Job,
+    Pipeline,
+    deployment_event,
+    job_event,
+    pipeline_event,
+)
+from shipmark.connectors.pages import Page, page_number
+from shipmark.connectors.payloads import SHA, Instant, Text, Wire
+from shipmark.connectors.walks import Walk, walk
+from shipmark.connectors.watermarks import Watermark
+
+
+def runs_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+    """Past pipelines, jobs, deployments, releases and tags, a page of one kind at a time."""
+    return walk(WALKS, name, since=since, cursor=cursor)
+
+
+class _ListedPipeline(Wire):
+    id: int
+    status: str
+    updated_at: Instant
+
+
+def _pipelines(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+    """Pipelines in the order in which they last changed. A list does not tell when they finished,
+    so each that did costs a request."""
+    mark = Watermark.read(cursor, since)
+    path = project_path(name, "/pipelines")
+    response = yield Request(path=path, query=by_change(mark))
+    listed = answer(tuple[_ListedPipeline, ...], response, f"the pipelines of {name}")
+    facts: list[Fact] = []
+    for one in listed:
+        if one.status in SUCCEEDED:
+            response = yield Request(path=f"{path}/{one.id}")
+            run = answer(Pipeline, response, f"the pipeline {one.id} of {name}")
+            facts += pipeline_event(name, run)
+    last = listed[-1].updated_at if listed else None
+    return Page(facts=tuple(facts), cursor=mark.then(last, full=len(listed) >= PAGE))
+
+
+def _jobs(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+    """Jobs, the newest first, to the first that was made before ``since``."""
+    page = page_number(cursor)
+    response = yield Request(
+        path=project_path(name, "/jobs"), query={"per_page": PAGE, "page": page}
+    )
+    jobs = answer(tuple[Job, ...], response, f"the jobs of {name}")
+    facts = [event for job in jobs for event in job_event(name, job)]
+    done = bool(jobs) and _is_before(jobs[-1].created_at, since)
+    return Page(facts=tuple(facts), cursor=None if done else page_after(response, page, len(jobs)))
+
+
+def _deployments(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+    """Deployments in the order in which they last changed."""
+    mark = Watermark.read(cursor, since)
+    response = yield Request(path=project_path(name, "/deployments"), query=by_change(mark))
+    listed = answer(tuple[Deployment, ...], response, f"the deployments of {name}")
+    facts = [event for one in listed for event in deployment_event(name, one)]
+    last = listed[-1].updated_at if listed else None
+    return Page(facts=tuple(facts), cursor=mark.then(last, full=len(listed) >= PAGE))
+
+
+class _TaggedCommit(Wire):
+    id: SHA
+    committed_date: Instant
+
+
+class _Links(Wire):
+    self: Text | None = None
+
+
+class _Release(Wire):
+    tag_name: Text
+    released_at: Instant
+    upcoming_release: bool = False
+    commit: _TaggedCommit | None = None
+    links: _Links | None = msgspec.field(default=None, name="_links")
+
+
+class _Tag(Wire):
+    name: Text
+    commit: _TaggedCommit
+    created_at: Instant | None = None
+
+
+def _releases(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+    """Releases, the newest first, to the first that was released before ``since``."""
+    page = page_number(cursor)
+    response = yield Request(
+        path=project_path(name, "/releases"),
+        query={"order_by": "released_at", "sort": "desc", "per_page": PAGE, "page": page},
+    )
+    listed = answer(tuple[_Release, ...], response, f"the releases of {name}")
+    facts = [
+        release_event(
+            name,
+            one.tag_name,
+            one.released_at,
+            one.commit.id if one.commit else None,
+            one.links.self if one.links else None,
+        )
+        for one in listed
+        if not one.upcoming_release and not _is_before(one.released_at, since)
+    ]
+    done = bool(listed) and _is_before(listed[-1].released_at, since)
+    return Page(
+        facts=tuple(facts), cursor=None if done else page_after(response, page, len(listed))
+    )
+
+
+def _tags(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+    """Tags. One that is not annotated is as old as its commit: nothing else is known of it."""
+    page = page_number(cursor)
+    response = yield Request(
+        path=project_path(name, "/repository/tags"),
+        query={"order_by": "updated", "sort": "desc", "per_page": PAGE, "page": page},
+    )
+    listed = answer(tuple[_Tag, ...], response, f"the tags of {name}")
+    facts = [
+        tag_event(name, one.name, one.commit.id, at, None)
+        for one in listed
+        if not _is_before(at := one.created_at or one.commit.committed_date, since)
+    ]
+    return Page(facts=tuple(facts), cursor=page_after(response, page, len(listed)))
+
+
+def _is_before(at: datetime, since: datetime | None) -> bool:
+    return since is not None and at < since
+
+
+WALKS: dict[str, Walk] = {
+    "pipelines": _pipelines,
+    "jobs": _jobs,
+    "deployments": _deployments,
+    "releases": _releases,
+    "tags": _tags,
+}

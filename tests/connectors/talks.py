@@ -1,0 +1,57 @@
+"""Hold a dialogue with something that answers, as the transport does with a forge."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from shipmark.connectors.exchange import Dialogue, Request, Response
+
+Result = TypeVar("Result")
+Answering = Callable[[Request], Response]
+
+
+def converse(dialogue: Dialogue[Result], forge: Answering) -> tuple[Result, list[Request]]:
+    """What the dialogue comes to, and what was asked."""
+    asked: list[Request] = []
+    try:
+        request = next(dialogue)
+        while True:
+            asked.append(request)
+            request = dialogue.send(forge(request))
+    except StopIteration as done:
+        return done.value, asked
+
+
+def result(dialogue: Dialogue[Result], forge: Answering) -> Result:
+    return converse(dialogue, forge)[0]
+
+
+def in_turn(*responses: Response) -> Answering:
+    """A forge that gives these answers, one after the other."""
+    left = iter(responses)
+    return lambda _: next(left)
+
+
+def by_path(**answers: Any) -> Answering:
+    """A forge that has an answer for each path; 404 for others."""
+    return lambda request: answers.get(request.path, ok({"message": "Not Found"}, status=404))
+
+
+def ok(body: Any, status: int = 200, **headers: str) -> Response:
+    return Response(status=status, body=json.dumps(body).encode(), headers=headers)
+
+
+def all_pages(page_of: Callable[[str | None], Dialogue[Any]], forge: Answering) -> list[Any]:
+    """The facts of all pages, each begun from nothing but the cursor of the one before."""
+    facts: list[Any] = []
+    cursor: str | None = None
+    while True:
+        page = result(page_of(cursor), forge)
+        facts += page.facts
+        cursor = page.cursor
+        if cursor is None:
+            return facts
+
+
+def only(facts: Iterable[Any], kind: type[Result]) -> list[Result]:
+    return [fact for fact in facts if isinstance(fact, kind)]
