@@ -52,6 +52,9 @@ FORGES = ("github", "gitlab", "bitbucket", "azure_devops", "gitea")
 QUICK = (3.0, 10.0)
 """Seconds to wait for a connection and for an answer where a retry waits for it."""
 
+IMPORT_GRACE = 5.0
+"""Seconds that an import under way is waited for when it is time to stop."""
+
 COLLECTED_AFTER = 50_000
 """New objects after which the garbage collector looks for cycles among them."""
 
@@ -133,12 +136,13 @@ class Background:
         self._read = forges_of(settings, sleep=self._stopping.wait)
         look_ups = LookUps(database, self._asked, policy, stopping=self._stopping, infer=infer)
         reader = Deliveries(self._asked, settings.azure_devops_url)
-        self._worker = Worker(
+        worker = Worker(
             database,
             policy,
             inbox=Inbox(database=database, reader=reader, policy=policy, infer=infer),
             look_ups=look_ups if self._asked.sources else None,
         )
+        self._worker = Loop("shipmark-worker", worker.work_once, stopping=self._stopping)
         importer = ForgeImporter(
             database,
             self._read,
@@ -147,7 +151,9 @@ class Background:
             stopping=self._stopping,
             infer=infer,
         )
-        self._imports = Loop("shipmark-imports", importer.work_once, stopping=self._stopping)
+        self._imports = Loop(
+            "shipmark-imports", importer.work_once, stopping=self._stopping, grace=IMPORT_GRACE
+        )
 
     def start(self) -> None:
         self._worker.start()
@@ -165,7 +171,6 @@ class Background:
     def request_stop(self) -> None:
         """Stop soon, without waiting for it: for a signal handler."""
         self._stopping.set()
-        self._worker.request_stop()
 
     def stop(self) -> None:
         """Finish what is under way, and stop."""

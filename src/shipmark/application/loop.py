@@ -8,9 +8,6 @@ from shipmark.domain.errors import ShipmarkError
 
 log = logging.getLogger(__name__)
 
-GRACE = 5.0
-"""Seconds that work under way is waited for when it is time to stop."""
-
 PAUSE = 1.0
 """Seconds between looks when nothing is due."""
 
@@ -18,7 +15,8 @@ PAUSE = 1.0
 class Loop:
     """Runs ``work_once`` until stopped; it answers how much it found to do.
 
-    ``stopping`` is set when it is time to stop: long work looks at it now and then.
+    ``stopping`` is set when it is time to stop: long work looks at it now and then. ``grace`` is
+    how many seconds the work under way is then waited for; None: until it is done.
     """
 
     def __init__(
@@ -27,26 +25,24 @@ class Loop:
         work_once: Callable[[], int],
         *,
         stopping: threading.Event,
+        grace: float | None = None,
         pause: float = PAUSE,
     ) -> None:
         self._work_once = work_once
         self._stopping = stopping
+        self._grace = grace
         self._pause = pause
-        self._thread = threading.Thread(target=self.run, name=name, daemon=True)
+        self._thread = threading.Thread(target=self.run, name=name, daemon=grace is not None)
 
     def start(self) -> None:
         self._thread.start()
 
-    def request_stop(self) -> None:
-        """Stop soon, without waiting for it."""
-        self._stopping.set()
-
     def stop(self) -> None:
-        """Finish what is under way and stop. What waits for someone else's answer is left to
-        itself after some seconds: it has nothing that could be lost."""
+        """Finish what is under way and stop. What is not done when its grace is over is left to
+        itself: it waits for someone else's answer, and has nothing that could be lost."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(GRACE)
+            self._thread.join(self._grace)
 
     def run(self) -> None:
         """Work until stopped. An error is logged and tried again: nothing is lost by it."""

@@ -1,7 +1,6 @@
-"""The background worker: what is due is claimed, done and committed, again and again."""
+"""The work in the background: what is due is claimed, done and committed."""
 
 import logging
-import threading
 import time
 from functools import partial
 
@@ -12,7 +11,6 @@ from shipmark.application.policy import Policy
 from shipmark.application.retry import claim_due, retry_claimed
 from shipmark.application.set_services import repair_waiting_assignments
 from shipmark.application.writer import Database, transact
-from shipmark.domain.errors import ShipmarkError
 
 log = logging.getLogger(__name__)
 
@@ -20,15 +18,9 @@ CLAIMED_AT_ONCE = 100
 TIDIED_EVERY = 3600.0
 """Seconds between two looks for deliveries that may be forgotten."""
 
-PAUSE = 1.0
-"""Seconds between looks when nothing is due."""
-
 
 class Worker:
-    """Reads deliveries and retries attributions until it is told to stop.
-
-    Several may run; none does another's row.
-    """
+    """Reads deliveries and retries attributions. Several may run; none does another's row."""
 
     def __init__(
         self,
@@ -37,43 +29,12 @@ class Worker:
         *,
         inbox: Inbox | None = None,
         look_ups: LookUps | None = None,
-        pause: float = PAUSE,
     ) -> None:
         self._database = database
         self._look_ups = look_ups
         self._policy = policy
         self._inbox = inbox
         self._tidied = -TIDIED_EVERY
-        self._pause = pause
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self.run, name="shipmark-worker")
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the transaction under way and stop."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def request_stop(self) -> None:
-        """The same without waiting, for a signal handler."""
-        self._stopping.set()
-
-    def run(self) -> None:
-        """Work until stopped. An error is logged and tried again: nothing is lost by it."""
-        while not self._stopping.is_set():
-            try:
-                busy = self.work_once() > 0
-            except ShipmarkError as error:
-                log.warning("The worker could not work: %s", error.message)
-                busy = False
-            except Exception:
-                log.exception("The worker met an error")
-                busy = False
-            if not busy:
-                self._stopping.wait(self._pause)
 
     def work_once(self) -> int:
         """Do what is due now; how many deliveries and deployments were looked at."""
