@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from shipmark.application.facts import BranchPush, PushedCommit, RepositoryFacts
 from shipmark.application.record_pulls import PullFacts
+from shipmark.connectors import ref_events
 from shipmark.connectors.payloads import SHA, Instant, Number, Text, Wire
 from shipmark.domain.events import EventSource, SourceEvent
 
@@ -157,19 +159,7 @@ def branch_push(repository: str, branch: str, commits: Iterable[Commit]) -> list
     return [BranchPush(repository=repository, branch=branch, commits=pushed)] if pushed else []
 
 
-def tag_event(
-    repository: str, tag: str, sha: str, at: datetime, *, url: str | None = None
-) -> SourceEvent:
-    return SourceEvent(
-        source=EventSource.TAG,
-        key=f"{SOURCE}:{repository}:tag:{tag}:{sha}",
-        repository=repository,
-        at=at,
-        success=True,
-        commit_sha=sha,
-        tag=tag,
-        url=url,
-    )
+tag_event = partial(ref_events.tag_event, SOURCE)
 
 
 def pipeline_event(repository: str, build: int, *, success: bool, **fields: Any) -> SourceEvent:

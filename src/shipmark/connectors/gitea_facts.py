@@ -1,13 +1,14 @@
 """The objects of Gitea and Forgejo, as their API and their webhooks both have them, and the facts
 in them. They are like GitHub's, and differ in what may be missing."""
 
-from datetime import datetime
+from functools import partial
 from typing import Any
 
 from shipmark.application.facts import BranchPush, Fact, PushedCommit, RepositoryFacts
 from shipmark.application.record_pulls import PullFacts
+from shipmark.connectors import ref_events
 from shipmark.connectors.payloads import SHA, Instant, Number, Text, Wire, told
-from shipmark.domain.events import EventSource, SourceEvent
+from shipmark.domain.events import SourceEvent
 
 SOURCE = "gitea"
 GHOST = "Ghost"
@@ -111,25 +112,9 @@ def release_event(repository: str, release: Release) -> SourceEvent | None:
     at = told(release.published_at)
     if release.draft or at is None:
         return None
-    return SourceEvent(
-        source=EventSource.RELEASE,
-        key=f"{SOURCE}:{repository}:release:{release.id}",
-        repository=repository,
-        at=at,
-        success=True,
-        tag=release.tag_name,
-        url=release.html_url or None,
+    return ref_events.release_event(
+        SOURCE, repository, release.id, release.tag_name, at, url=release.html_url or None
     )
 
 
-def tag_event(repository: str, tag: str, commit: str, at: datetime) -> SourceEvent:
-    """A tag that was made, or moved to another commit."""
-    return SourceEvent(
-        source=EventSource.TAG,
-        key=f"{SOURCE}:{repository}:tag:{tag}:{commit}",
-        repository=repository,
-        at=at,
-        success=True,
-        commit_sha=commit,
-        tag=tag,
-    )
+tag_event = partial(ref_events.tag_event, SOURCE)

@@ -6,7 +6,6 @@ tag the SHA of the tag itself, and `push`, which tells the commit. Only `push` i
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from shipmark.application.facts import Fact, PushedCommit
@@ -33,8 +32,8 @@ from shipmark.connectors.payloads import (
     tag_of,
 )
 from shipmark.connectors.pull_events import with_merges
+from shipmark.connectors.ref_events import push_event
 from shipmark.connectors.signatures import digest, is_signed
-from shipmark.domain.events import EventSource, SourceEvent
 
 SIGNATURES = ("x-forgejo-signature", "x-gitea-signature")
 HUB_SIGNATURE = "x-hub-signature-256"
@@ -122,20 +121,8 @@ def _push(payload: Any) -> list[Fact]:
     if not branch:
         return []
     commits = pushed(name, branch, tuple(one.fact for one in event.commits or ()))
-    return [*commits, _pushed(event, branch, at)]
-
-
-def _pushed(event: PushEvent, branch: str, at: datetime) -> SourceEvent:
-    name = event.repository.full_name
-    return SourceEvent(
-        source=EventSource.PUSH,
-        key=f"{SOURCE}:{name}:push:{event.after}:{event.before[:12] or 'new'}:{branch}",
-        repository=name,
-        at=at,
-        success=True,
-        commit_sha=event.after,
-        branch=branch,
-    )
+    pushing = push_event(SOURCE, name, branch, at, before=event.before, after=event.after)
+    return [*commits, pushing]
 
 
 class ReleaseEvent(Wire):

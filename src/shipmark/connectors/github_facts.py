@@ -1,10 +1,12 @@
 """GitHub's own objects, as its REST API and its webhooks both have them, and the facts in them."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from shipmark.application.facts import PushedCommit, RepositoryFacts
 from shipmark.application.record_pulls import PullFacts
+from shipmark.connectors import ref_events
 from shipmark.connectors.payloads import SHA, Instant, Number, Text, Wire
 from shipmark.domain.events import EventSource, SourceEvent
 
@@ -223,25 +225,9 @@ def release_event(repository: str, release: Release) -> SourceEvent | None:
     """A release that was published; None: it is a draft. GitHub does not tell its commit."""
     if release.draft or release.published_at is None:
         return None
-    return SourceEvent(
-        source=EventSource.RELEASE,
-        key=f"{SOURCE}:{repository}:release:{release.id}",
-        repository=repository,
-        at=release.published_at,
-        success=True,
-        tag=release.tag_name,
-        url=release.html_url,
+    return ref_events.release_event(
+        SOURCE, repository, release.id, release.tag_name, release.published_at, url=release.html_url
     )
 
 
-def tag_event(repository: str, tag: str, commit: str, at: datetime) -> SourceEvent:
-    """A tag that was made, or moved to another commit."""
-    return SourceEvent(
-        source=EventSource.TAG,
-        key=f"{SOURCE}:{repository}:tag:{tag}:{commit}",
-        repository=repository,
-        at=at,
-        success=True,
-        commit_sha=commit,
-        tag=tag,
-    )
+tag_event = partial(ref_events.tag_event, SOURCE)

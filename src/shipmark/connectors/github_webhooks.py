@@ -41,8 +41,9 @@ from shipmark.connectors.payloads import (
     tag_of,
 )
 from shipmark.connectors.pull_events import with_merges
+from shipmark.connectors.ref_events import push_event
 from shipmark.connectors.signatures import digest, is_signed
-from shipmark.domain.events import EventSource, SourceEvent
+from shipmark.domain.events import SourceEvent
 
 SIGNATURE = "x-hub-signature-256"
 SIGNED_WITH = "sha256="
@@ -128,15 +129,7 @@ def _push(payload: Any) -> list[Fact]:
     branch = branch_of(event.ref)
     if not branch:
         return []
-    pushed = SourceEvent(
-        source=EventSource.PUSH,
-        key=f"{SOURCE}:{name}:push:{event.after}:{event.before[:12] or 'new'}:{branch}",
-        repository=name,
-        at=at,
-        success=True,
-        commit_sha=event.after,
-        branch=branch,
-    )
+    pushed = push_event(SOURCE, name, branch, at, before=event.before, after=event.after)
     return [*_commits(event, branch), pushed]
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from shipmark.application.facts import PushedCommit, RepositoryFacts
 from shipmark.application.record_pulls import PullFacts
+from shipmark.connectors import ref_events
 from shipmark.connectors.payloads import SHA, Instant, Number, Text, UnreadablePayload, Wire
 from shipmark.domain.events import EventSource, SourceEvent
 
@@ -174,16 +175,8 @@ def event_key(repository: str, *parts: object) -> str:
 
 
 def tag_event(name: str, tag: str, sha: str, at: datetime, project_url: str | None) -> SourceEvent:
-    return SourceEvent(
-        source=EventSource.TAG,
-        key=event_key(name, "tag", tag, sha),
-        repository=name,
-        at=at,
-        success=True,
-        commit_sha=sha,
-        tag=tag,
-        url=project_url and f"{project_url}/-/tags/{tag}",
-    )
+    url = project_url and f"{project_url}/-/tags/{tag}"
+    return ref_events.tag_event(SOURCE, name, tag, sha, at, url=url)
 
 
 def release_event(

@@ -1,0 +1,51 @@
+"""The events that branches and tags make, alike for every forge that tells of them alike."""
+
+from datetime import datetime
+
+from shipmark.domain.events import EventSource, SourceEvent
+
+
+def tag_event(
+    forge: str, repository: str, tag: str, commit: str, at: datetime, *, url: str | None = None
+) -> SourceEvent:
+    """A tag that was made, or moved to another commit."""
+    return SourceEvent(
+        source=EventSource.TAG,
+        key=f"{forge}:{repository}:tag:{tag}:{commit}",
+        repository=repository,
+        at=at,
+        success=True,
+        commit_sha=commit,
+        tag=tag,
+        url=url,
+    )
+
+
+def release_event(
+    forge: str, repository: str, release_id: int, tag: str, at: datetime, *, url: str | None
+) -> SourceEvent:
+    """A release that was published, by a forge that does not tell its commit."""
+    return SourceEvent(
+        source=EventSource.RELEASE,
+        key=f"{forge}:{repository}:release:{release_id}",
+        repository=repository,
+        at=at,
+        success=True,
+        tag=tag,
+        url=url,
+    )
+
+
+def push_event(
+    forge: str, repository: str, branch: str, at: datetime, *, before: str, after: str
+) -> SourceEvent:
+    """A branch that went from one commit to another; ``before`` is blank if it is new."""
+    return SourceEvent(
+        source=EventSource.PUSH,
+        key=f"{forge}:{repository}:push:{after}:{before[:12] or 'new'}:{branch}",
+        repository=repository,
+        at=at,
+        success=True,
+        commit_sha=after,
+        branch=branch,
+    )
