@@ -134,7 +134,7 @@ def test_the_next_run_asks_for_what_changed_since_the_last_began(scene: Scene) -
 
 
 def test_a_run_that_was_killed_twice_goes_on_and_asks_for_no_page_again(scene: Scene) -> None:
-    scene.pages(scene.begin(), 2)
+    scene.pages(scene.begin(), 3)
     scene.pages(scene.begin(), 1)
     assert scene.pulls(300) == list(range(1, 200))
     scene.pages(scene.begin())
@@ -147,7 +147,7 @@ def test_a_run_that_was_killed_twice_goes_on_and_asks_for_no_page_again(scene: S
 def test_beginning_again_imports_everything(scene: Scene) -> None:
     scene.pages(scene.begin())
     scene.forge.asked.clear()
-    scene.pages(scene.begin(again=True), 2)
+    scene.pages(scene.begin(again=True), 3)
     assert "updated_after" not in scene.listings()[0]
     assert scene.begin(again=True).cursor is None
 
@@ -247,7 +247,7 @@ def test_a_worker_imports_what_is_due_and_nothing_else(scene: Scene) -> None:
     scene.begin()
     assert scene.importer.work_once() == 0
     scene.clock.advance(minutes=11)
-    assert scene.importer.work_once() == 5
+    assert scene.importer.work_once() == 6
     assert scene.pulls(300) == list(range(1, 251))
     assert scene.importer.work_once() == 0
     scene.clock.advance(hours=6)

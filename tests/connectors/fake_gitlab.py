@@ -21,7 +21,8 @@ def merged_at(number: int) -> str:
 
 class FakeGitLab:
     """Has merge requests 1 to ``count``, each merged by ``sha(number)`` a minute after the one
-    before, and ``pushed`` commits on main besides. All may have been ``changed_at`` an instant."""
+    before, and ``pushed`` commits on main besides. All may have been ``changed_at`` an instant.
+    ``rules`` is its file .shipmark.yml."""
 
     def __init__(
         self,
@@ -30,11 +31,13 @@ class FakeGitLab:
         name: str = NAME,
         pushed: tuple[str, ...] = (),
         changed_at: datetime | None = None,
+        rules: bytes | None = None,
     ) -> None:
         self.name = name
         self.changed_at = changed_at
         self.count = count
         self.pushed = pushed
+        self.rules = rules
 
     def __call__(self, request: Request) -> Response:
         found = PROJECT.fullmatch(request.path)
@@ -53,6 +56,8 @@ class FakeGitLab:
                 return ok([{"old_path": "a.txt", "new_path": "a.txt"}])
             case ["repository", "commits"]:
                 return ok([self._commit(one) for one in self.pushed])
+            case ["repository", "files", ".shipmark.yml", "raw"] if self.rules is not None:
+                return Response(status=200, body=self.rules)
             case ["repository", "commits", commit, *rest]:
                 return self._about(commit, rest)
         return ok({"message": "404 Not Found"}, status=404)

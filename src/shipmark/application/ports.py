@@ -99,10 +99,11 @@ class ForgeImports(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryTold:
-    """As of when its forge told the name and the default branch of a repository."""
+    """As of when its forge told what of a repository."""
 
     named_as_of: datetime | None = None
     default_branch_as_of: datetime | None = None
+    archived_as_of: datetime | None = None
 
 
 class Repositories(Protocol):

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from shipmark.application.facts import BranchPush, Fact, RepositoryFacts
+from shipmark.application.facts import BranchPush, Fact, RepositoryFacts, RulesFileFacts
+from shipmark.application.path_rules import record_rules_file
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
 from shipmark.application.record_pulls import PullFacts, record_pulls
@@ -52,6 +53,9 @@ def record_facts(
     pulls = [one for one in rest if isinstance(one, PullFacts)]
     if pulls:
         record_pulls(tx, pulls, policy=policy)
+    for one in rest:
+        if isinstance(one, RulesFileFacts):
+            record_rules_file(tx, ids[one.repository], one, policy=policy)
     events = [one for one in rest if isinstance(one, SourceEvent)]
     news = tx.events.add(events) if events else []
     if news:

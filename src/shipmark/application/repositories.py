@@ -13,7 +13,7 @@ from shipmark.application.set_services import repair_waiting_assignments
 from shipmark.domain.model import BranchCommit, Repository
 
 REMATCHED_AT_ONCE = 1000
-CHANGEABLE = ("name", "default_branch", "source", "source_id")
+CHANGEABLE = ("name", "default_branch", "source", "source_id", "archived")
 
 
 def upsert_repository(
@@ -82,6 +82,10 @@ def _heard(
     if branch and _is_newer(told.default_branch_as_of, as_of, before.default_branch, branch):
         after = replace(after, default_branch=branch)
         told = replace(told, default_branch_as_of=as_of)
+    archived = facts.archived
+    if archived is not None and _is_newer(told.archived_as_of, as_of, before.archived, archived):
+        after = replace(after, archived=archived)
+        told = replace(told, archived_as_of=as_of)
     return after, told
 
 

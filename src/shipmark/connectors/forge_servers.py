@@ -62,6 +62,7 @@ class Questions:
     commits_page: Callable[..., Dialogue[Page]] | None
     pull: Callable[[str, int], Dialogue[PullFacts | None]]
     commit: Callable[[str, str], Dialogue[list[Fact]]]
+    rules_file: Callable[[str], Dialogue[bytes | None]]
 
 
 GITHUB = Questions(
@@ -70,6 +71,7 @@ GITHUB = Questions(
     commits_page=github.commits_page,
     pull=github_pulls.pull,
     commit=github.commit,
+    rules_file=github.rules_file,
 )
 
 
@@ -81,6 +83,7 @@ def questions(module: Any, *, commits: bool = True) -> Questions:
         commits_page=module.commits_page if commits else None,
         pull=module.pull,
         commit=module.commit,
+        rules_file=module.rules_file,
     )
 
 

@@ -1,5 +1,6 @@
 """The forges that an operator has set up: which serves which repository, and how it is asked."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from shipmark.application.forges import ForgeAway, ForgeTrouble
 from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors.exchange import Dialogue, Result
 from shipmark.connectors.forge_errors import ForgeError, ForgeUnavailable, RateLimited
+from shipmark.connectors.forge_questions import follow_ups, rules_file
 from shipmark.connectors.forge_servers import PUBLIC, Access, Questions, headers_of, server_of
 from shipmark.connectors.github_app import AppCallers
 from shipmark.connectors.pages import Page
@@ -18,6 +20,8 @@ from shipmark.connectors.payloads import UnreadablePayload
 from shipmark.connectors.transport import Caller, Transport
 from shipmark.connectors.walks import Walk, walk
 from shipmark.domain.model import Repository
+
+log = logging.getLogger(__name__)
 
 PUSHED_LATER = timedelta(days=30)
 """Commits are asked for by when they were made, and may have been pushed so much later."""
@@ -36,6 +40,7 @@ class Forge:
         self._last_caller = Caller(name="nobody yet")
         self._kinds: dict[str, Walk] = {
             "repository": self._repository_page,
+            "rules": self._rules_page,
             "pulls": self._pulls_page,
         }
         if asked.commits_page is not None:
@@ -56,8 +61,16 @@ class Forge:
         return self.hold(name, self._asked.pull(name, number))
 
     def page(self, name: str, *, since: datetime | None, cursor: str | None) -> Page:
-        """First the repository itself, then its pull requests, then its default branch."""
+        """First the repository itself, then its path rules, its pull requests, and the commits of
+        its default branch."""
         return self.hold(name, walk(self._kinds, name, since=since, cursor=cursor))
+
+    def follow_up(self, facts: Sequence[Fact]) -> list[Fact]:
+        """What a webhook's facts leave open. What cannot be told is left out, and logged."""
+        told: list[Fact] = []
+        for name, question in follow_ups(self._asked, self.source, facts):
+            told += self.hold_if_told(name, question)
+        return told
 
     def budget(self) -> str | None:
         limits = self._transport.budget(self._last_caller)
@@ -79,6 +92,22 @@ class Forge:
             raise ForgeAway(error.message) from error
         except (ForgeError, UnreadablePayload) as error:
             raise ForgeTrouble(error.message) from error
+
+    def hold_if_told(self, name: str, dialogue: Dialogue[list[Fact]]) -> list[Fact]:
+        """The same of a question that may stay open; only a forge that is away is trouble."""
+        try:
+            return self.hold(name, dialogue)
+        except ForgeAway:
+            raise
+        except ForgeTrouble as trouble:
+            # It would be so each time; what was delivered counts without.
+            log.warning("cannot ask forge: %s", trouble.message, extra={"forge": self.source})
+            return []
+
+    def _rules_page(
+        self, name: str, _since: datetime | None, _cursor: str | None
+    ) -> Dialogue[Page]:
+        return Page(facts=((yield from rules_file(self._asked, self.source, name)),))
 
     def _repository_page(
         self, name: str, _since: datetime | None, _cursor: str | None

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from shipmark.application.ports import ForgeImport
-from shipmark.storage.statements import chunks, insert_unless_there
+from shipmark.storage.statements import chunks, insert_unless_there, storable
 from shipmark.storage.tables import forge_imports
 
 
@@ -39,6 +39,7 @@ class ForgeImports:
     def replace(self, before: ForgeImport, after: ForgeImport) -> bool:
         values = asdict(after)
         del values["repository_id"]
+        values["error"] = after.error and storable(after.error)
         changed = self._connection.execute(
             update(forge_imports)
             .where(

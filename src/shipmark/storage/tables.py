@@ -117,6 +117,9 @@ repositories = Table(
     # As of when its forge told them, by which an older message is told from a newer one.
     Column("named_as_of", Instant),
     Column("default_branch_as_of", Instant),
+    Column("archived", Boolean, nullable=False, server_default=false()),
+    Column("archived_as_of", Instant),
+    Column("rules_file_error", Text),
     Index("ix_repositories_source", "source", "source_id"),
 )
 
