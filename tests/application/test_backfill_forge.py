@@ -39,6 +39,7 @@ class Scene:
     def __init__(self, database: Database, clock: Clock, count: int, **gitlab: Any) -> None:
         self.database = database
         self.clock = clock
+        self.policy = POLICY
         self.gitlab = FakeGitLab(count, **gitlab)
         self.forge = HTTPForge(self.gitlab)
         self.stopping = threading.Event()
@@ -57,7 +58,9 @@ class Scene:
         return transact(self.database, run)
 
     def begin(self, **options: bool) -> ForgeImport:
-        begun: ForgeImport = self.write(partial(begin, repository_id=self.repository.id, **options))
+        begun: ForgeImport = self.write(
+            partial(begin, repository_id=self.repository.id, policy=self.policy, **options)
+        )
         return begun
 
     def state(self) -> ForgeImport:
@@ -260,10 +263,10 @@ def test_a_worker_imports_what_is_due_and_nothing_else(scene: Scene) -> None:
 def test_no_two_workers_take_the_same_import(scene: Scene) -> None:
     scene.begin()
     scene.clock.advance(minutes=11)
-    first = scene.write(claim_due)
+    first = scene.write(partial(claim_due, policy=POLICY))
     assert first is not None
     assert first[1].due_at == scene.clock.now + LEASE
-    assert scene.write(claim_due) is None
+    assert scene.write(partial(claim_due, policy=POLICY)) is None
 
 
 def test_a_worker_that_is_told_to_stop_gives_its_import_back(scene: Scene) -> None:

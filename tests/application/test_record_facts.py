@@ -1,5 +1,6 @@
 """Webhooks in any order, and twice, come to the same facts and the same attribution."""
 
+import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -90,7 +91,9 @@ def known(tx: StorageTransaction) -> dict[str, Any]:
     for table in (repositories, pulls, branch_commits, source_events):
         columns = [column for column in table.c if column.name not in OURS]
         rows = tx.connection.execute(select(*columns)).mappings()
-        found[table.name] = sorted(str(dict(row)) for row in rows)
+        # Keys of events hold the number of the repository, which is another in each trial.
+        texts = (re.sub(r"('key': '\w+):\d+:", r"\1:", str(dict(row))) for row in rows)
+        found[table.name] = sorted(texts)
     status = deployments.c
     found["statuses"] = {
         row.reference_id: (row.attribution_status, row.attribution_reason)

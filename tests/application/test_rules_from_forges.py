@@ -118,7 +118,7 @@ def test_whether_a_repository_is_archived_is_known_as_of_the_latest_word(
 
     with database.trial() as tx:
         seen = []
-        for told in (facts(1, None), facts(3, True), facts(2, False), facts(4, None)):
+        for told in (facts(1, False), facts(3, True), facts(2, False), facts(3, False)):
             record_facts(tx, [told], policy=POLICY)
             seen.append(archived(tx))
         record_facts(tx, [facts(5, False)], policy=POLICY)

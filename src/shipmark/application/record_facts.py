@@ -10,7 +10,7 @@ from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
 from shipmark.application.record_pulls import PullFacts, record_pulls
 from shipmark.application.repositories import record_branch_commits, record_repository
-from shipmark.domain.events import SourceEvent
+from shipmark.domain.events import SourceEvent, numbered
 from shipmark.domain.model import BranchCommit
 
 
@@ -56,7 +56,7 @@ def record_facts(
     for one in rest:
         if isinstance(one, RulesFileFacts):
             record_rules_file(tx, ids[one.repository], one, policy=policy)
-    events = [one for one in rest if isinstance(one, SourceEvent)]
+    events = [numbered(one, ids[one.repository]) for one in rest if isinstance(one, SourceEvent)]
     news = tx.events.add(events) if events else []
     if news:
         infer(tx, news, policy=policy)

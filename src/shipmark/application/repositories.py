@@ -100,7 +100,7 @@ def _is_taken(tx: Transaction, repository: Repository) -> bool:
 
 def _is_newer(stored_as_of: datetime | None, as_of: datetime, stored: Any, value: Any) -> bool:
     """Whether a value stands over what is stored; of two as of one instant, the greater does."""
-    return stored_as_of is None or (as_of, value) >= (stored_as_of, stored or "")
+    return stored_as_of is None or (as_of, str(value)) >= (stored_as_of, str(stored or ""))
 
 
 def _change(

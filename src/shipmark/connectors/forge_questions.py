@@ -11,6 +11,7 @@ from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors.exchange import Dialogue
 from shipmark.connectors.forge_errors import ForgeNotFound, ForgeRefused
 from shipmark.connectors.forge_servers import Questions
+from shipmark.connectors.pages import Page
 from shipmark.connectors.pull_events import with_merges
 from shipmark.connectors.rules_file import FILE_NAME
 from shipmark.domain.events import EventSource, SourceEvent
@@ -27,6 +28,17 @@ def rules_file(asked: Questions, source: str, name: str) -> Dialogue[RulesFileFa
         # A forge says the same of a file that is not there and of a repository it does not show.
         raise ForgeNotFound(f"{source} has no repository {name}, or does not show it.")
     return RulesFileFacts(repository=name, body=body)
+
+
+def with_whole_pulls(asked: Questions, name: str, page: Page) -> Dialogue[Page]:
+    """A page of which every merged pull request has its commits and files."""
+    facts: list[Fact] = []
+    for one in page.facts:
+        pull = None
+        if isinstance(one, PullFacts) and one.values.get("merged_at"):
+            pull = yield from asked.pull(name, one.number)
+        facts.append(pull or one)
+    return Page(facts=tuple(facts), cursor=page.cursor)
 
 
 def follow_ups(

@@ -1,19 +1,34 @@
 """The forges that an operator has set up: which serves which repository, and how it is asked."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from shipmark.application.facts import Fact, RepositoryFacts
 from shipmark.application.forges import ForgeAway, ForgeTrouble
+from shipmark.application.import_scope import WHOLE_PULLS
 from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors.exchange import Dialogue, Result
-from shipmark.connectors.forge_errors import ForgeError, ForgeUnavailable, RateLimited
-from shipmark.connectors.forge_questions import follow_ups, rules_file
-from shipmark.connectors.forge_servers import PUBLIC, Access, Questions, headers_of, server_of
+from shipmark.connectors.forge_errors import (
+    ForgeError,
+    ForgeNotFound,
+    ForgeRefused,
+    ForgeUnavailable,
+    RateLimited,
+)
+from shipmark.connectors.forge_questions import follow_ups, rules_file, with_whole_pulls
+from shipmark.connectors.forge_servers import (
+    PUBLIC,
+    Access,
+    EventList,
+    Questions,
+    headers_of,
+    server_of,
+)
 from shipmark.connectors.github_app import AppCallers
 from shipmark.connectors.pages import Page
 from shipmark.connectors.payloads import UnreadablePayload
@@ -38,13 +53,6 @@ class Forge:
         self._transport = transport
         self._callers = callers
         self._last_caller = Caller(name="nobody yet")
-        self._kinds: dict[str, Walk] = {
-            "repository": self._repository_page,
-            "rules": self._rules_page,
-            "pulls": self._pulls_page,
-        }
-        if asked.commits_page is not None:
-            self._kinds["commits"] = partial(self._commits_page, asked.commits_page)
 
     @property
     def source(self) -> str:
@@ -60,10 +68,34 @@ class Forge:
         """Everything about one pull request; None: there is none of this number."""
         return self.hold(name, self._asked.pull(name, number))
 
-    def page(self, name: str, *, since: datetime | None, cursor: str | None) -> Page:
-        """First the repository itself, then its path rules, its pull requests, and the commits of
-        its default branch."""
-        return self.hold(name, walk(self._kinds, name, since=since, cursor=cursor))
+    def page(
+        self,
+        name: str,
+        *,
+        since: datetime | None,
+        cursor: str | None,
+        reads: Mapping[str, datetime | None] = MappingProxyType({}),
+    ) -> Page:
+        """First the repository itself, then its path rules, its pull requests, the commits of its
+        default branch, and what events are wanted."""
+        return self.hold(name, walk(self._kinds(reads), name, since=since, cursor=cursor))
+
+    def _kinds(self, reads: Mapping[str, datetime | None]) -> dict[str, Walk]:
+        asked = self._asked
+        is_wanted = WHOLE_PULLS in reads and not asked.has_whole_pulls
+        kinds: dict[str, Walk] = {
+            "repository": self._repository_page,
+            "rules": self._rules_page,
+            "pulls": partial(self._pulls_page, whole=is_wanted),
+        }
+        if asked.commits_page is not None:
+            kinds["commits"] = partial(self._commits_page, asked.commits_page)
+        for kind, events in asked.events.items():
+            sinces = [since for word, since in reads.items() if word in events.tells]
+            if sinces:
+                earliest = None if None in sinces else min(one for one in sinces if one)
+                kinds[kind] = partial(self._events_page, events, earliest)
+        return kinds
 
     def follow_up(self, facts: Sequence[Fact]) -> list[Fact]:
         """What a webhook's facts leave open. What cannot be told is left out, and logged."""
@@ -117,8 +149,28 @@ class Forge:
             raise ForgeTrouble(f"{self.source} has no repository {name}, or does not show it.")
         return Page(facts=(facts,))
 
-    def _pulls_page(self, name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
-        return self._asked.pulls_page(name, since=since, cursor=cursor)
+    def _pulls_page(
+        self, name: str, since: datetime | None, cursor: str | None, *, whole: bool
+    ) -> Dialogue[Page]:
+        page = yield from self._asked.pulls_page(name, since=since, cursor=cursor)
+        return (yield from with_whole_pulls(self._asked, name, page)) if whole else page
+
+    def _events_page(
+        self,
+        events: EventList,
+        since: datetime | None,
+        name: str,
+        _since: datetime | None,
+        cursor: str | None,
+    ) -> Dialogue[Page]:
+        """Events, since when these were last read. Where the forge does not let us read a list,
+        the rest counts without."""
+        try:
+            return (yield from events.page(name, since=since, cursor=cursor))
+        except (ForgeRefused, ForgeNotFound) as refusal:
+            about = {"forge": self.source, "repository": name}
+            log.warning("cannot ask forge: %s", refusal.message, extra=about)
+            return Page(facts=())
 
     def _commits_page(
         self,

@@ -11,6 +11,9 @@ from shipmark.application.ports import ForgeImport
 from shipmark.storage.statements import chunks, insert_unless_there, storable
 from shipmark.storage.tables import forge_imports
 
+WORDS = ("reads", "has_read")
+"""Columns that hold several words."""
+
 
 class ForgeImports:
     """A row is the job: it is due, and whoever goes on with it compares and sets."""
@@ -40,6 +43,7 @@ class ForgeImports:
         values = asdict(after)
         del values["repository_id"]
         values["error"] = after.error and storable(after.error)
+        values |= {name: " ".join(sorted(values[name])) for name in WORDS}
         changed = self._connection.execute(
             update(forge_imports)
             .where(
@@ -71,4 +75,5 @@ class ForgeImports:
 
 
 def _forge_import(row: Row[Any]) -> ForgeImport:
-    return ForgeImport(**row._asdict())
+    stored = row._asdict()
+    return ForgeImport(**stored | {name: frozenset(stored[name].split()) for name in WORDS})

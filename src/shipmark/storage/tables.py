@@ -142,6 +142,9 @@ forge_imports = Table(
     Column("due_at", Instant, nullable=False, index=True),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("error", Text),
+    # Words with spaces between them.
+    Column("reads", Text, nullable=False, server_default=""),
+    Column("has_read", Text, nullable=False, server_default=""),
 )
 
 services = Table(

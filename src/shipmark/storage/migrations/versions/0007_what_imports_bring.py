@@ -1,4 +1,4 @@
-"""What forges tell of repositories besides: archived or not, and a file that cannot be read."""
+"""What imports bring besides: of repositories, and which events they read."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,3 +14,7 @@ def upgrade() -> None:
     )
     op.add_column("repositories", sa.Column("archived_as_of", sa.BigInteger(), nullable=True))
     op.add_column("repositories", sa.Column("rules_file_error", sa.Text(), nullable=True))
+    for column in ("reads", "has_read"):
+        op.add_column(
+            "forge_imports", sa.Column(column, sa.Text(), server_default="", nullable=False)
+        )
