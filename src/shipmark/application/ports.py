@@ -103,11 +103,16 @@ class ForgeImports(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryTold:
-    """As of when its forge told what of a repository."""
+    """As of when its forge told what of a repository.
+
+    ``forge_default_branch`` is what it told; ``default_branch_set_at``, when a client said another.
+    """
 
     named_as_of: datetime | None = None
     default_branch_as_of: datetime | None = None
     archived_as_of: datetime | None = None
+    forge_default_branch: str | None = None
+    default_branch_set_at: datetime | None = None
 
 
 class Repositories(Protocol):
