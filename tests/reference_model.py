@@ -122,6 +122,27 @@ class Answers:
         self.lists = {one.reference_id: self._listed(one)[0] for one in self.in_order}
         self.ships = {one.reference_id: self._ships(one) for one in self.in_order}
 
+    def commits_reached(self) -> dict[str, set[tuple[str, str, str]]]:
+        """The (repository, branch, SHA) that each deployment was the first of its lane to reach."""
+        reached: dict[str, set[tuple[str, str, str]]] = {
+            one.reference_id: set() for one in self.in_order
+        }
+        for lane, windows in self.windows().items():
+            for (repository, branch, sha), at in self.facts.commits.items():
+                if (repository, branch) != lane[-4:-2]:
+                    continue
+                brought = [
+                    pull.position
+                    for pull in self.merged
+                    if (pull.repository, pull.base_ref) == (repository, branch)
+                    and sha in {pull.merge_commit_sha, pull.head_sha, *pull.commit_shas}
+                ]
+                position = min(brought, default=(at, inf))
+                for reference_id, window in windows.items():
+                    if window.opened < position <= window.reached:
+                        reached[reference_id].add((repository, branch, sha))
+        return reached
+
     # Reach
 
     def _reach(self, deployment: Deployment) -> Reached | str | None:

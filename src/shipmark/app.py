@@ -16,7 +16,10 @@ from shipmark import logs
 from shipmark.api.asgi import application
 from shipmark.api.calls import Api
 from shipmark.api.webhooks_running import RunningWebhook
+from shipmark.application.budgets import Budgets
 from shipmark.application.deliveries import Delivery, Hook
+from shipmark.application.diagnosis import ForgeSetup
+from shipmark.application.doctor import Setup
 from shipmark.application.facts import Fact
 from shipmark.application.forge_importer import ForgeImporter
 from shipmark.application.inbox import Inbox
@@ -45,6 +48,13 @@ AZURE_DEVOPS = "azure-devops"
 """The last part of the address to which its service hooks are sent."""
 
 FORGES = ("github", "gitlab", "bitbucket", "azure_devops", "gitea")
+TITLES = {
+    "github": "GitHub",
+    "gitlab": "GitLab",
+    "bitbucket": "Bitbucket",
+    "azure_devops": "Azure DevOps",
+    "gitea": "Gitea",
+}
 QUICK = (3.0, 10.0)
 """Seconds to wait for a connection and for an answer where a retry waits for it."""
 
@@ -121,6 +131,23 @@ def forges_of(settings: Settings, **transport: Any) -> Forges:
     return connect(accesses, **transport)
 
 
+def setup_of(settings: Settings) -> Setup:
+    """What the settings say of each forge, for whoever looks for what is missing."""
+    return Setup(
+        forges={
+            source: ForgeSetup(
+                source=source,
+                title=TITLES[source],
+                is_asked=_access(settings, source) is not None,
+                takes_webhooks=getattr(settings, f"{source}_webhook_secret") is not None,
+                docs=f"docs/forges/{source.replace('_', '-')}.md",
+            )
+            for source in FORGES
+        },
+        patterns=Re2Engine(),
+    )
+
+
 class Background:
     """What works beside the requests: deliveries and retries in one thread, imports from forges in
     another. The first is quick to give a forge up; an import may take as long as its forge does."""
@@ -138,7 +165,11 @@ class Background:
             inbox=Inbox(database=database, reader=reader, policy=policy, infer=infer),
             look_ups=look_ups if self._asked.sources else None,
         )
-        self._worker = Loop("shipmark-worker", worker.work_once, stopping=self._stopping)
+        self._worker = Loop(
+            "shipmark-worker",
+            partial(_noting, Budgets(database, self._asked), worker.work_once),
+            stopping=self._stopping,
+        )
         importer = ForgeImporter(
             database,
             self._read,
@@ -148,7 +179,10 @@ class Background:
             infer=infer,
         )
         self._imports = Loop(
-            "shipmark-imports", importer.work_once, stopping=self._stopping, grace=IMPORT_GRACE
+            "shipmark-imports",
+            partial(_noting, Budgets(database, self._read), importer.work_once),
+            stopping=self._stopping,
+            grace=IMPORT_GRACE,
         )
 
     def start(self) -> None:
@@ -175,6 +209,14 @@ class Background:
         self._imports.stop()
         self._asked.close()
         self._read.close()
+
+
+def _noting(budgets: Budgets, work_once: Callable[[], int]) -> int:
+    """Do the work, and note what forges told of their limits in doing it."""
+    try:
+        return work_once()
+    finally:
+        budgets.note()
 
 
 def _access(settings: Settings, source: str) -> Access | None:
@@ -297,6 +339,7 @@ def build(settings: Settings) -> Starlette:
                 schema_version=partial(schema_version, database),
                 newest_version=migrations.newest_version(),
                 hooks=hooks_of(settings),
+                setup=setup_of(settings),
             )
             app.state.running_webhooks = running_webhooks(settings)
             _spare_the_collector()

@@ -163,6 +163,7 @@ READS = (
     "pulls.info",
     "pulls.list",
     "pulls.explain",
+    "repositories.doctor",
     "repositories.list",
     "services.list",
     "rules.list",

@@ -25,6 +25,7 @@ SHAPES = {
     "Attribution": answers.AttributionState,
     "Deployment": answers.DeploymentAnswer,
     "Shipped pull request": answers.ShippedPullAnswer,
+    "Reached commit": answers.ReachedCommitAnswer,
     "Pull request": answers.PullAnswer,
     "Deployment of a pull request": answers.ShippedByAnswer,
     "Repository": repositories.RepositoryAnswer,

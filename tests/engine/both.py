@@ -1,6 +1,6 @@
 """The engine and the reference model side by side: told the same, asked the same."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import inf
@@ -11,7 +11,7 @@ from tests import reference_model as model
 from tests.reference_model import Answers, Facts, PullKey
 
 from shipmark.application.policy import Policy
-from shipmark.application.queries import Page, PullFilter
+from shipmark.application.queries import Page, PullFilter, ReachedCommit
 from shipmark.application.register import Registered, answer
 from shipmark.application.repositories import upsert_repository
 from shipmark.domain.model import LAST_NUMBER, Position
@@ -146,6 +146,7 @@ class Both:
             assert len(shipped) == len(expected.ships[reference_id])
             assert set(shipped) == expected.ships[reference_id]
         self._view_agrees(expected)
+        self._commits_agree(expected, ids)
         environments = {one.environment for one in self.facts.deployments.values()}
         for environment in environments | {"production"}:
             self._filters_agree(environment, None, expected)
@@ -159,6 +160,29 @@ class Both:
         )
         shown = [(row[0], (row[1], row[2])) for row in self.tx.connection.execute(query)]
         assert sorted(shown) == sorted((d, p) for d, ships in expected.ships.items() for p in ships)
+
+    def _commits_agree(self, expected: Answers, ids: Mapping[int, str]) -> None:
+        """The commits reached, in lists, a page at a time, and in the view."""
+        names = {id_: name for name, id_ in self.repositories.items()}
+        reached = expected.commits_reached()
+        for deployment_id, reference_id in ids.items():
+            rows = self.tx.reports.reached_commits(deployment_id, EVERYTHING)
+            assert rows == [*self._commits_page_by_page(deployment_id)]
+            shown = [(names[row.repository_id], row.branch, row.sha) for row in rows]
+            assert len(shown) == len(set(shown))
+            assert set(shown) == reached[reference_id]
+        query = text(
+            "SELECT d.reference_id, c.repository, c.branch, c.sha FROM deployment_commits_reached c"
+            " JOIN deployments d ON d.id = c.deployment_id"
+        )
+        viewed = [(row[0], (row[1], row[2], row[3])) for row in self.tx.connection.execute(query)]
+        assert sorted(viewed) == sorted((d, one) for d, all_ in reached.items() for one in all_)
+
+    def _commits_page_by_page(self, deployment_id: int) -> Iterator[ReachedCommit]:
+        after = None
+        while found := self.tx.reports.reached_commits(deployment_id, Page(limit=1, after=after)):
+            yield from found
+            after = (*found[-1].position, found[-1].sha)
 
     def _filters_agree(self, environment: str, service: Any, expected: Answers) -> None:
         """Which merged pull requests were, or were not yet, deployed there."""

@@ -22,7 +22,7 @@ from shipmark.storage.transaction import StorageTransaction
 MIDDLE = the_middle_of(LONG)
 PAGE = Page(limit=100)
 
-PASSING = "wanted|rows|anon_\\d|json_each|branches|marks|highest|ranked|shipped|assigned"
+PASSING = "wanted|rows|anon_\\d|json_each|branches|marks|highest|ranked|shipped|assigned|brought"
 """What a statement brings along or works out on its way."""
 
 WHOLE_TABLE = re.compile(rf"^SCAN (?!{PASSING}|CONSTANT ROW|\()|Seq Scan on ")
@@ -93,6 +93,12 @@ QUESTIONS: dict[str, Callable[[StorageTransaction, Known], object]] = {
         tx.deployments.get({known.deployment}).values()
     ),
     "what it ships": lambda tx, known: tx.reports.shipped_pulls(known.deployment, PAGE),
+    "which commits it reached": lambda tx, known: tx.reports.reached_commits(
+        known.deployment, PAGE
+    ),
+    "how many commits came without a pull request": lambda tx, known: tx.reports.count_direct(
+        tx.windows.of({known.deployment})[0], 10
+    ),
     "what ships a pull request": lambda tx, known: tx.reports.shipping(known.pull),
     "the lanes of a pull request": lambda tx, known: tx.reports.lanes_of(known.pull),
     "what a window leaves out": lambda tx, known: tx.reports.left_out(

@@ -26,6 +26,7 @@ COMMANDS = (
     "worker",
     "migrate",
     "settings",
+    "doctor",
     "demo",
     "account create",
     "account list",

@@ -64,6 +64,8 @@ def test_one_rule_and_webhooks_in_any_order_are_enough(serve: Serve) -> None:
     assert shipped(server) == expected
     found = server.call("deployments.list")["deployments"]
     assert len(found) == len([one for one in RUNS if one[2] != "skipped"])
-    assert {(one["rule_id"], one["rule_version"]) for one in found} == {(rule["id"], 1)}
+    made_by = {(one["rule"], one["rule_id"], one["rule_version"]) for one in found}
+    assert made_by == {(rule["name"], rule["id"], 1)}
+    assert server.call("deployments.list", rule=rule["name"])["deployments"] == found
     previewed = server.call("rules.preview", **{name: rule[name] for name in SAVED})
     assert (previewed["created"], previewed["kept"]) == (0, len(found))

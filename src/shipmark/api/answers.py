@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from shipmark.application.queries import DeploymentRow, PullRow
+from shipmark.application.queries import DeploymentRow, PullRow, ReachedCommit
 from shipmark.application.register import Registered, reason_of
 from shipmark.domain.model import Deployment, Method, PullRequest, Reason, Status
 
@@ -64,6 +64,7 @@ class DeploymentAnswer(msgspec.Struct, kw_only=True, frozen=True):
     url: str
     created_at: datetime
     updated_at: datetime
+    rule: str | None
     rule_id: int | None
     rule_version: int | None
     attribution: AttributionState
@@ -82,6 +83,18 @@ class ShippedPullAnswer(msgspec.Struct, kw_only=True, frozen=True):
     merged_at: datetime | None
     merge_to_deploy: float | None
     open_to_deploy: float | None
+
+
+class ReachedCommitAnswer(msgspec.Struct, kw_only=True, frozen=True):
+    """A commit that one deployment reached; ``pull_request`` is the number of the one that brought
+    it to the branch, null for a direct push. ``commit_to_deploy`` is in seconds."""
+
+    repository: str
+    branch: str
+    sha: str
+    committed_at: datetime
+    pull_request: int | None
+    commit_to_deploy: float
 
 
 class PullAnswer(msgspec.Struct, kw_only=True, frozen=True):
@@ -153,6 +166,7 @@ def deployment(row: DeploymentRow, shipped: int, url: str) -> DeploymentAnswer:
         url=url,
         created_at=one.created_at,
         updated_at=one.updated_at,
+        rule=row.rule,
         rule_id=one.rule_id,
         rule_version=one.rule_version,
         attribution=_state(row, shipped),
@@ -187,6 +201,18 @@ def shipped_pull(row: PullRow, by: Deployment) -> ShippedPullAnswer:
         merged_at=pull.merged_at,
         merge_to_deploy=_seconds(pull.merged_at, by.deployed_at),
         open_to_deploy=_seconds(pull.created_at, by.deployed_at),
+    )
+
+
+def reached_commit(commit: ReachedCommit, by: DeploymentRow) -> ReachedCommitAnswer:
+    """A commit with how long it took to that deployment."""
+    return ReachedCommitAnswer(
+        repository=by.repository.name if by.repository else "",
+        branch=commit.branch,
+        sha=commit.sha,
+        committed_at=commit.committed_at,
+        pull_request=commit.number,
+        commit_to_deploy=(by.deployment.deployed_at - commit.committed_at).total_seconds(),
     )
 
 

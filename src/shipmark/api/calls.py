@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 
 from shipmark.api.arrivals import Arrivals
 from shipmark.api.look_ups import LookUps
+from shipmark.api.refusals import RefusalCounter
 from shipmark.application.deliveries import Hook
+from shipmark.application.doctor import Setup
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.tokens import Token, authenticate
 from shipmark.application.works import Works
@@ -41,6 +43,8 @@ class Api:
     schema_version: Callable[[], str | None]
     newest_version: str
     hooks: Mapping[str, Hook] = field(default_factory=dict)
+    setup: Setup = field(default_factory=Setup)
+    refusals: RefusalCounter = field(default_factory=RefusalCounter)
     last_noted: dict[int, datetime] = field(default_factory=dict)
 
     @cached_property

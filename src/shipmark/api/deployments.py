@@ -40,6 +40,8 @@ STATUS = Form(
     coercions.one_of(Status), {"enum": [status.value for status in Status]}, "Attribution status."
 )
 
+RULE = forms.TEXT.described("The name of the deploy rule that inferred them.")
+
 
 class CreateArguments(Arguments, kw_only=True, frozen=True):
     """A deployment to register."""
@@ -217,34 +219,53 @@ async def retry(call: Call, arguments: WhichArguments) -> RegisteredAnswer:
 
 
 class InfoArguments(WhichArguments, kw_only=True, frozen=True):
-    """Which deployment, and which page of its pull requests."""
+    """Which deployment, and which page of its pull requests and of its commits."""
 
     cursor: Annotated[Cursor | None, cursor_of("shipped", datetime, int)] = None
+    commits_cursor: Annotated[
+        Cursor | None,
+        cursor_of("reached", datetime, int, str).described(
+            "The next_commits_cursor of the page before."
+        ),
+    ] = None
     limit: Annotated[int, LIMIT] = 1000
 
 
 class InfoAnswer(Answer, kw_only=True, frozen=True):
-    """A deployment and the pull requests it ships, in the order of their merging."""
+    """A deployment, the pull requests it ships, and the commits it reached, each in the order in
+    which they came to their branch."""
 
     deployment: DeploymentAnswer
     pull_requests: list[answers.ShippedPullAnswer]
     next_cursor: str | None
+    commits: list[answers.ReachedCommitAnswer]
+    next_commits_cursor: str | None
 
 
 async def info(call: Call, arguments: InfoArguments) -> InfoAnswer:
-    """Everything about a deployment, with its pull requests."""
-    asked = page(arguments.limit, arguments.cursor)
+    """Everything about a deployment, with its pull requests and commits."""
     found = await call.api.read(
-        lambda tx: report.deployment_with_pulls(tx, arguments.id, arguments.reference_id, asked)
+        lambda tx: report.deployment_with_contents(
+            tx,
+            arguments.id,
+            arguments.reference_id,
+            pulls=page(arguments.limit, arguments.cursor),
+            commits=page(arguments.limit, arguments.commits_cursor),
+        )
     )
     one = found.row.deployment
     pulls, next_cursor = cut(
         "shipped", found.pulls, arguments.limit, lambda row: row.pull.position or ()
     )
+    commits, next_commits_cursor = cut(
+        "reached", found.commits, arguments.limit, lambda commit: (*commit.position, commit.sha)
+    )
     return InfoAnswer(
         deployment=answers.deployment(found.row, found.shipped, call.page_of(one.id)),
         pull_requests=[answers.shipped_pull(row, one) for row in pulls],
         next_cursor=next_cursor,
+        commits=[answers.reached_commit(commit, found.row) for commit in commits],
+        next_commits_cursor=next_commits_cursor,
     )
 
 
@@ -257,6 +278,7 @@ class ListArguments(Arguments, kw_only=True, frozen=True):
     source_name: Annotated[str | None, SOURCE_NAME] = None
     success: Annotated[bool | None, SUCCESS] = None
     status: Annotated[Status | None, STATUS] = None
+    rule: Annotated[str | None, RULE] = None
     since: Annotated[datetime | None, forms.INSTANT] = None
     until: Annotated[datetime | None, forms.INSTANT] = None
     cursor: Annotated[Cursor | None, cursor_of("deployments", datetime, str)] = None
@@ -286,6 +308,7 @@ async def list_deployments(call: Call, arguments: ListArguments) -> DeploymentsA
             asked,
             service=arguments.service,
             repository=arguments.repository,
+            rule=arguments.rule,
         )
     )
     shown, next_cursor = cut(

@@ -1,6 +1,15 @@
 """The whole API, one line a method. Start reading here."""
 
-from shipmark.api import artifacts, deployments, path_rules, pull_import, pulls, repositories, rules
+from shipmark.api import (
+    artifacts,
+    deployments,
+    doctor,
+    path_rules,
+    pull_import,
+    pulls,
+    repositories,
+    rules,
+)
 from shipmark.api.endpoint import Method, method
 from shipmark.application.tokens import Scope
 
@@ -30,6 +39,7 @@ METHODS: tuple[Method, ...] = (
     method("pulls.explain", pulls.explain, scopes=READ, reads=True),
     method("repositories.upsert", repositories.upsert, scopes=FACTS),
     method("repositories.list", repositories.list_repositories, scopes=READ, reads=True),
+    method("repositories.doctor", doctor.doctor, scopes=READ, reads=True),
     method("services.list", repositories.list_services, scopes=READ, reads=True),
     method("rules.upsert", rules.upsert, scopes=DEPLOY),
     method("rules.preview", rules.preview, scopes=DEPLOY),

@@ -29,6 +29,8 @@ async def receive(request: Request) -> Response:
     body = await body_of(request, min(api.largest_body, LARGEST))
     delivery = hook.delivery(forge, dict(request.headers), body)
     if delivery is None:
+        if refused := api.refusals.count(forge):
+            await api.write(api.works.note_refusals, (forge, refused))
         raise InvalidSignature
     await api.write(api.works.receive, delivery)
     return json_response({"ok": True}, status=202)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from shipmark.application.attribute import Evidence
 from shipmark.application.explanation import (
     DeploymentExplanation,
+    DirectCommits,
     ExplainedWindow,
     LeftOut,
     ListedCommit,
@@ -43,6 +44,7 @@ from shipmark.domain.model import (
 
 MOST_LEFT_OUT = 100
 MOST_CARRIED = 100
+MOST_COUNTED = 1000
 
 
 def explain_deployment(tx: ReadTransaction, row: DeploymentRow) -> DeploymentExplanation:
@@ -62,6 +64,7 @@ def explain_deployment(tx: ReadTransaction, row: DeploymentRow) -> DeploymentExp
         left_out=tuple(_left_out(each) for each in left_out),
         carried=() if one.success else _carried(tx, row, match),
         listed=tuple(_listed(sha, evidence.of(one, sha)) for sha in one.merge_commit_shas),
+        direct_commits=_direct_commits(tx, window) if window else None,
         words=(),
     )
     shipped = tx.deployments.count_shipped([one]).get(one.id, 0)
@@ -96,6 +99,11 @@ def _explain_window(tx: ReadTransaction, row: DeploymentRow, window: Window) -> 
         reached=_point(window.reached),
         baseline=window.is_baseline,
     )
+
+
+def _direct_commits(tx: ReadTransaction, window: Window) -> DirectCommits:
+    count = tx.reports.count_direct(window, MOST_COUNTED + 1)
+    return DirectCommits(count=min(count, MOST_COUNTED), more=count > MOST_COUNTED)
 
 
 def _left_out(row: LeftOutPull) -> LeftOut:

@@ -83,6 +83,14 @@ class ListedCommit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DirectCommits:
+    """How many commits in a window came without a pull request; ``more``: it holds still more."""
+
+    count: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentExplanation:
     """Why a deployment ships what it ships. ``words`` say it in plain sentences.
 
@@ -99,6 +107,7 @@ class DeploymentExplanation:
     left_out: tuple[LeftOut, ...]
     carried: tuple[int, ...]
     listed: tuple[ListedCommit, ...]
+    direct_commits: DirectCommits | None
     words: tuple[str, ...]
 
 
@@ -141,6 +150,8 @@ def deployment_words(
         yield _window_words(row, explained.window)
     if shipped:
         yield f"It ships {_pull_requests(shipped)}."
+    if explained.direct_commits is not None and explained.direct_commits.count:
+        yield f"It reached {_commits(explained.direct_commits)} without a pull request."
     if explained.reason is not None:
         yield f"It ships nothing{_yet(explained.status)}: {REASONS[explained.reason]}."
     if explained.left_out:
@@ -201,6 +212,11 @@ def _yet(status: Status) -> str:
 
 def _pull_requests(count: int) -> str:
     return "1 pull request" if count == 1 else f"{count} pull requests"
+
+
+def _commits(direct: DirectCommits) -> str:
+    least = "more than " if direct.more else ""
+    return "1 commit" if direct.count == 1 else f"{least}{direct.count} commits"
 
 
 def pull_words(row: PullRow, targets: Sequence[Target]) -> Iterator[str]:

@@ -8,10 +8,11 @@ from functools import partial
 from typing import Protocol
 
 from shipmark.application.deliveries import Delivery
-from shipmark.application.facts import Fact
+from shipmark.application.facts import Fact, RepositoryFacts
 from shipmark.application.forges import ForgeAway
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
+from shipmark.application.received import Via
 from shipmark.application.record_facts import Inferrer, infer_nothing, record_facts
 from shipmark.application.writer import Database, transact
 from shipmark.domain.errors import ShipmarkError
@@ -85,7 +86,10 @@ class Inbox:
             why = str(error) or type(error).__name__
             origin = not isinstance(error, ShipmarkError)
             log.warning("a delivery waits", exc_info=origin, extra=_named(delivery) | {"why": why})
-            transact(self.database, partial(self._postpone, delivery=delivery, why=why))
+            postponing = partial(
+                self._postpone, delivery=delivery, why=why, repository=_repository(facts)
+            )
+            transact(self.database, postponing)
 
     def _followed_up(
         self, delivery: Delivery, facts: Sequence[Fact], away: dict[str, ForgeAway]
@@ -109,20 +113,37 @@ class Inbox:
         trouble: ForgeAway | None,
     ) -> None:
         """What it tells by itself counts at once; the forge is asked for the rest again later."""
-        record_facts(tx, facts, policy=self.policy, infer=self.infer, told_at=delivery.received_at)
+        record_facts(
+            tx,
+            facts,
+            policy=self.policy,
+            infer=self.infer,
+            told_at=delivery.received_at,
+            via=Via.WEBHOOK,
+        )
         if trouble is None:
             tx.deliveries.finish(delivery.id)
         else:
-            self._postpone(tx, delivery=delivery, why=trouble.message)
+            about = _repository(facts)
+            self._postpone(tx, delivery=delivery, why=trouble.message, repository=about)
 
-    def _postpone(self, tx: Transaction, *, delivery: Delivery, why: str) -> None:
+    def _postpone(
+        self, tx: Transaction, *, delivery: Delivery, why: str, repository: str | None
+    ) -> None:
         """Try it again later, ever more seldom, and no longer than attributions are retried."""
         began = delivery.received_at or tx.now
         if tx.now - began > self.policy.retry_for:
-            tx.deliveries.finish(delivery.id, error=why)
+            tx.deliveries.finish(delivery.id, error=why, repository=repository)
         else:
             due_at = self.policy.next_retry(tx.now, delivery.attempts)
-            tx.deliveries.postpone(delivery.id, due_at=due_at, error=why)
+            tx.deliveries.postpone(delivery.id, due_at=due_at, error=why, repository=repository)
+
+
+def _repository(facts: Sequence[Fact]) -> str | None:
+    """The repository that a delivery is about, by the name it tells."""
+    return next(
+        (one.name if isinstance(one, RepositoryFacts) else one.repository for one in facts), None
+    )
 
 
 def _named(delivery: Delivery) -> dict[str, object]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shipmark.application.deliveries import Delivery
+from shipmark.application.received import Received
 from shipmark.application.tokens import Tokens
 from shipmark.application.told import Told
 from shipmark.domain.artifacts import Commit, ServiceDeployed
@@ -161,10 +162,14 @@ class Deliveries(Protocol):
     def claim_due(self, *, limit: int, lease_until: datetime) -> list[Delivery]:
         """Take deliveries that are due, so that no other worker does until then."""
 
-    def finish(self, delivery_id: int, *, error: str | None = None) -> None:
+    def finish(
+        self, delivery_id: int, *, error: str | None = None, repository: str | None = None
+    ) -> None:
         """Do it no more. Its body is kept only where an error says why it was given up."""
 
-    def postpone(self, delivery_id: int, *, due_at: datetime, error: str) -> None: ...
+    def postpone(
+        self, delivery_id: int, *, due_at: datetime, error: str, repository: str | None = None
+    ) -> None: ...
 
     def forget(self, *, done_before: datetime) -> int:
         """Delete deliveries that came before then and are done or given up; how many."""
@@ -413,3 +418,5 @@ class Transaction(Protocol):
     def events(self) -> Events: ...
     @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def received(self) -> Received: ...

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from shipmark.application.checkup import Checkups
 from shipmark.application.ports import LaneKey, NamedRule, Transaction
 from shipmark.domain.attribution import Window
 from shipmark.domain.model import Deployment, Order, PullRequest, Repository, Service, Status
@@ -34,6 +35,7 @@ class DeploymentFilter:
     source_name: str | None = None
     success: bool | None = None
     status: Status | None = None
+    rule_id: int | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -60,12 +62,27 @@ class PullFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentRow:
-    """A deployment with the names that belong to its ids. ``rolled_back`` is of its window."""
+    """A deployment with the names that belong to its ids. ``rolled_back`` is of its window;
+    ``rule`` is the name of the deploy rule that inferred it."""
 
     deployment: Deployment
     service: Service
     repository: Repository | None
     rolled_back: bool
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachedCommit:
+    """A commit that a deployment reached. ``number`` is of the pull request that brought it;
+    ``position`` is where it stands on its branch."""
+
+    repository_id: int
+    branch: str
+    sha: str
+    committed_at: datetime
+    number: int | None
+    position: tuple[datetime, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +145,15 @@ class Reports(Protocol):
 
     def shipped_pulls(self, deployment_id: int, page: Page) -> list[PullRow]: ...
 
+    def reached_commits(self, deployment_id: int, page: Page) -> list[ReachedCommit]:
+        """A page of the commits in a deployment's windows, in the order of their branch."""
+
+    def count_direct(self, window: Window, limit: int) -> int:
+        """How many commits of a window came without a pull request, counted up to ``limit``."""
+
+    def rule_id(self, name: str) -> int | None:
+        """The id that the name of a deploy rule has or had."""
+
     def carried_pulls(self, window: Window, lane: LaneKey, page: Page) -> list[PullRow]:
         """What a window would ship if it were stored in this lane."""
 
@@ -165,3 +191,5 @@ class ReadTransaction(Transaction, Protocol):
 
     @property
     def reports(self) -> Reports: ...
+    @property
+    def checkups(self) -> Checkups: ...

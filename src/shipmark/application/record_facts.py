@@ -9,6 +9,7 @@ from shipmark.application.facts import BranchPush, Fact, RepositoryFacts, RulesF
 from shipmark.application.path_rules import record_rules_file
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
+from shipmark.application.received import Kind, Via, receipts
 from shipmark.application.record_pulls import PullFacts, record_pulls
 from shipmark.application.repositories import (
     is_of_another_forge,
@@ -40,14 +41,16 @@ def record_facts(
     policy: Policy,
     infer: Inferrer = infer_nothing,
     told_at: datetime | None = None,
+    via: Via = Via.FORGE_API,
 ) -> None:
     """Record facts. The same facts in any order, and any of them again, come to the same.
 
     ``told_at`` is when they were told, for those that do not say as of when they are true: now,
-    unless it is given. A repository that nobody has added becomes known: a forge is set up to tell
-    of those that matter. Nothing is recorded of one whose name is that of another forge's here.
+    unless it is given; ``via`` is how they came. A repository that nobody has added becomes known:
+    a forge is set up to tell of those that matter. Nothing is recorded of one whose name is that
+    of another forge's here.
     """
-    strangers = _record_repositories(tx, facts, told_at or tx.now, policy)
+    known, strangers = _record_repositories(tx, facts, told_at or tx.now, policy)
     rest = [
         one
         for one in facts
@@ -57,14 +60,17 @@ def record_facts(
     tx.repositories.lock(set(ids.values()), exclusive=True)
     pushes = [one for one in rest if isinstance(one, BranchPush)]
     if pushes:
-        record_branch_commits(tx, list(_commits(pushes, ids)), policy=policy)
+        record_branch_commits(tx, list(_commits(pushes, ids)), policy=policy, via=via)
     pulls = [one for one in rest if isinstance(one, PullFacts)]
     if pulls:
-        record_pulls(tx, pulls, policy=policy)
+        record_pulls(tx, pulls, policy=policy, via=via)
     for one in rest:
         if isinstance(one, RulesFileFacts):
             record_rules_file(tx, ids[one.repository], one, policy=policy)
     events = [numbered(one, ids[one.repository]) for one in rest if isinstance(one, SourceEvent)]
+    about = {(one, Kind.REPOSITORY) for one in known}
+    about |= {(ids[one.repository], Kind.EVENTS) for one in rest if isinstance(one, SourceEvent)}
+    tx.received.note(receipts(about, via=via, at=tx.now))
     news = tx.events.add(events) if events else []
     if news:
         infer(tx, news, policy=policy)
@@ -72,8 +78,12 @@ def record_facts(
 
 def _record_repositories(
     tx: Transaction, facts: Sequence[Fact], at: datetime, policy: Policy
-) -> set[str]:
-    """Record what is said of repositories; the names of those that are another forge's here."""
+) -> tuple[set[int], set[str]]:
+    """Record what is said of repositories.
+
+    The ids of those it was recorded of, and the names of those that are another forge's here.
+    """
+    known: set[int] = set()
     strangers: set[str] = set()
     for one in facts:
         if isinstance(one, RepositoryFacts):
@@ -86,7 +96,9 @@ def _record_repositories(
                     extra={"repository": one.name},
                 )
                 strangers.add(one.name)
-    return strangers
+            else:
+                known.add(found.id)
+    return known, strangers
 
 
 def _ids(tx: Transaction, names: set[str]) -> dict[str, int]:

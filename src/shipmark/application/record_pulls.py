@@ -12,6 +12,7 @@ from shipmark.application.attribute import Touched
 from shipmark.application.locate import locate_repositories
 from shipmark.application.policy import Policy
 from shipmark.application.ports import ServiceAssignment, Transaction
+from shipmark.application.received import Kind, Via, receipts
 from shipmark.application.services_by_paths import assign_by_paths
 from shipmark.application.told import Told, guess, hear
 from shipmark.domain.errors import ShipmarkError
@@ -54,7 +55,9 @@ Result = Change | ShipmarkError
 Key = tuple[int, int]
 
 
-def record_pulls(tx: Transaction, items: Sequence[PullFacts], *, policy: Policy) -> list[Result]:
+def record_pulls(
+    tx: Transaction, items: Sequence[PullFacts], *, policy: Policy, via: Via = Via.CLIENT
+) -> list[Result]:
     """Upsert pull requests by repository and number, then attribute what they change.
 
     An item that is refused fails alone. Several items for one pull request apply in turn.
@@ -66,6 +69,8 @@ def record_pulls(tx: Transaction, items: Sequence[PullFacts], *, policy: Policy)
         if not isinstance(located, ShipmarkError)
     }
     tx.repositories.lock(set(ids.values()), exclusive=True)
+    about = ((id_, Kind.PULL_REQUESTS) for id_ in ids.values())
+    tx.received.note(receipts(about, via=via, at=tx.now))
     keys = [(ids[item.repository], item.number) for item in items if item.repository in ids]
     before = tx.pulls.by_number(set(keys))
     told = _told(tx, before.values()) if any(item.as_of for item in items) else {}

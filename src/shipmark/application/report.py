@@ -13,6 +13,7 @@ from shipmark.application.queries import (
     Page,
     PullFilter,
     PullRow,
+    ReachedCommit,
     ReadTransaction,
 )
 from shipmark.domain.errors import DeploymentNotFound, InvalidArgument, PullNotFound, ShipmarkError
@@ -24,11 +25,13 @@ NOT_REGISTERING = Policy()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """A deployment, how many pull requests it ships, and a page of them."""
+    """A deployment, how many pull requests it ships, a page of them, and a page of the commits
+    that it reached."""
 
     row: DeploymentRow
     shipped: int
     pulls: Sequence[PullRow] = ()
+    commits: Sequence[ReachedCommit] = ()
 
 
 def deployment(tx: ReadTransaction, id_: int | None, reference_id: str | None) -> DeploymentRow:
@@ -52,12 +55,20 @@ def _reported(tx: ReadTransaction, rows: Sequence[DeploymentRow]) -> list[Report
     return [Reported(row=row, shipped=shipped.get(row.deployment.id, 0)) for row in rows]
 
 
-def deployment_with_pulls(
-    tx: ReadTransaction, id_: int | None, reference_id: str | None, page: Page
+def deployment_with_contents(
+    tx: ReadTransaction, id_: int | None, reference_id: str | None, *, pulls: Page, commits: Page
 ) -> Reported:
-    """A deployment with a page of what it ships. Raises DeploymentNotFound."""
+    """A deployment with a page of what it ships, and of the commits it reached.
+
+    Raises DeploymentNotFound.
+    """
     (reported,) = _reported(tx, [deployment(tx, id_, reference_id)])
-    return replace(reported, pulls=tx.reports.shipped_pulls(reported.row.deployment.id, page))
+    found = reported.row.deployment.id
+    return replace(
+        reported,
+        pulls=tx.reports.shipped_pulls(found, pulls),
+        commits=tx.reports.reached_commits(found, commits),
+    )
 
 
 def explained_deployment(
@@ -75,8 +86,14 @@ def deployments(
     *,
     service: str | None = None,
     repository: str | None = None,
+    rule: str | None = None,
 ) -> list[Reported]:
-    """Deployments, newest first. A service nobody knows has none. Raises RepositoryNotFound."""
+    """Deployments, newest first. A service or a rule nobody knows has none.
+
+    Raises RepositoryNotFound.
+    """
+    if rule is not None:
+        filter_ = replace(filter_, rule_id=tx.reports.rule_id(rule) or 0)
     if service is not None:
         filter_ = replace(filter_, service_id=_service_id(tx, service))
     if repository is not None:
@@ -89,10 +106,15 @@ def _service_id(tx: ReadTransaction, identifier: str) -> int:
 
 
 def _repository_id(tx: ReadTransaction, name: str) -> int:
-    located = locate_repositories(tx, [name], NOT_REGISTERING)[name]
-    if isinstance(located, ShipmarkError):
-        raise located
-    return located.id
+    return located(tx, name).id
+
+
+def located(tx: ReadTransaction, name: str) -> Repository:
+    """The repository that a name means. Raises RepositoryNotFound."""
+    found = locate_repositories(tx, [name], NOT_REGISTERING)[name]
+    if isinstance(found, ShipmarkError):
+        raise found
+    return found
 
 
 def pulls(

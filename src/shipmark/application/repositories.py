@@ -9,6 +9,7 @@ from shipmark.application import attribute
 from shipmark.application.facts import RepositoryFacts
 from shipmark.application.policy import Policy
 from shipmark.application.ports import RepositoryTold, Transaction
+from shipmark.application.received import Kind, Via, receipts
 from shipmark.application.set_services import repair_waiting_assignments
 from shipmark.domain.errors import InvalidArgument
 from shipmark.domain.model import BranchCommit, Repository
@@ -154,10 +155,12 @@ def _rematch_all(tx: Transaction, before: Repository, after: Repository, policy:
 
 
 def record_branch_commits(
-    tx: Transaction, commits: Sequence[BranchCommit], *, policy: Policy
+    tx: Transaction, commits: Sequence[BranchCommit], *, policy: Policy, via: Via = Via.CLIENT
 ) -> int:
     """Record commits that stand on branches and wake who names them; how many were news."""
-    tx.repositories.lock({commit.repository_id for commit in commits}, exclusive=True)
+    ids = {commit.repository_id for commit in commits}
+    tx.repositories.lock(ids, exclusive=True)
+    tx.received.note(receipts(((id_, Kind.PUSHES) for id_ in ids), via=via, at=tx.now))
     news = tx.commits.add_to_branches(commits)
     named = tx.deployments.naming({(commit.repository_id, commit.sha) for commit in news})
     attribute.settle(tx, attribute.rematch(tx, named), policy)

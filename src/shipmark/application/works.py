@@ -20,6 +20,7 @@ from shipmark.application.drafts import Registration
 from shipmark.application.inbox import receive
 from shipmark.application.policy import Policy
 from shipmark.application.queries import Page, PullRow, ReadTransaction
+from shipmark.application.received import Refusals
 from shipmark.application.register import Registered, register
 from shipmark.application.writer import Work, one_by_one
 from shipmark.domain.artifacts import ServiceDeployed
@@ -61,6 +62,7 @@ class Works:
     record_reports: Work[Sequence[ServiceDeployed], list[str]]
     mark_used: Work[tuple[int, datetime], None]
     receive: Work[Delivery, bool]
+    note_refusals: Work[tuple[str, int], None]
 
 
 def works(policy: Policy) -> Works:
@@ -86,6 +88,7 @@ def works(policy: Policy) -> Works:
         record_reports=one_by_one(partial(artifacts.record_reports, policy=policy)),
         mark_used=Work(_mark_used),
         receive=Work(receive),
+        note_refusals=one_by_one(_note_refusals),
     )
 
 
@@ -95,6 +98,12 @@ def _preview(tx: ReadTransaction, registration: Registration, *, policy: Policy)
         raise result
     pulls = tx.reports.shipped_pulls(result.deployment.id, Page(limit=MOST_PREVIEWED))
     return Previewed(registered=result, pulls=pulls)
+
+
+def _note_refusals(tx: ReadTransaction, refused: tuple[str, int]) -> None:
+    forge, count = refused
+    source = forge.replace("-", "_")
+    tx.received.note_refusals(Refusals(forge=source, refused=count, last_at=tx.now))
 
 
 def _mark_used(tx: ReadTransaction, used: Sequence[tuple[int, datetime]]) -> list[None]:

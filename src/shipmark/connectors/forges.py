@@ -1,7 +1,8 @@
 """The forges that an operator has set up: which serves which repository, and how it is asked."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,7 +12,9 @@ from typing import Any
 from shipmark.application.facts import Fact, RepositoryFacts
 from shipmark.application.forges import ForgeAway, ForgeTrouble
 from shipmark.application.import_scope import WHOLE_PULLS
+from shipmark.application.received import Budget
 from shipmark.application.record_pulls import PullFacts
+from shipmark.connectors import bitbucket_data_center
 from shipmark.connectors.exchange import Dialogue, Result
 from shipmark.connectors.forge_errors import (
     ForgeError,
@@ -30,6 +33,7 @@ from shipmark.connectors.forge_servers import (
     server_of,
 )
 from shipmark.connectors.github_app import AppCallers
+from shipmark.connectors.identities import APP, DATA_CENTER, identity
 from shipmark.connectors.pages import Page
 from shipmark.connectors.payloads import UnreadablePayload
 from shipmark.connectors.transport import Caller, Transport
@@ -48,8 +52,18 @@ Callers = Callable[[str], Caller]
 class Forge:
     """One forge, as `application.forges.Forge` asks for it."""
 
-    def __init__(self, asked: Questions, transport: Transport, callers: Callers) -> None:
+    def __init__(
+        self,
+        asked: Questions,
+        transport: Transport,
+        callers: Callers,
+        *,
+        itself: Callable[[], Caller],
+        kind: str,
+    ) -> None:
         self._asked = asked
+        self._itself = itself
+        self._kind = kind
         self._transport = transport
         self._callers = callers
         self._last_caller = Caller(name="nobody yet")
@@ -110,20 +124,33 @@ class Forge:
             return None
         return f"{limits.remaining} of {limits.limit}" if limits.limit else f"{limits.remaining}"
 
+    def told(self) -> Budget | None:
+        """The same in figures, as of now."""
+        limits = self._transport.budget(self._last_caller)
+        if limits.remaining is None:
+            return None
+        return Budget(
+            source=self.source,
+            remaining=limits.remaining,
+            most=limits.limit,
+            resets_at=limits.resets_at,
+            told_at=self._transport.now(),
+        )
+
+    def identity(self) -> str | None:
+        """Who we are there; None: it does not tell. Raises ForgeTrouble."""
+        with _as_trouble():
+            self._last_caller = self._itself()
+            return self._transport.hold(identity(self._kind), self._last_caller)
+
     def close(self) -> None:
         self._transport.close()
 
     def hold(self, name: str, dialogue: Dialogue[Result]) -> Result:
         """What a dialogue about a repository comes to."""
-        try:
+        with _as_trouble():
             self._last_caller = self._callers(name)
             return self._transport.hold(dialogue, self._last_caller)
-        except RateLimited as error:
-            raise ForgeAway(error.message, until=error.until) from error
-        except ForgeUnavailable as error:
-            raise ForgeAway(error.message) from error
-        except (ForgeError, UnreadablePayload) as error:
-            raise ForgeTrouble(error.message) from error
 
     def hold_if_told(self, name: str, dialogue: Dialogue[list[Fact]]) -> list[Fact]:
         """The same of a question that may stay open; only a forge that is away is trouble."""
@@ -191,6 +218,19 @@ class Forge:
         return replace(page, cursor=f"{branch} {page.cursor}") if page.cursor else page
 
 
+@contextmanager
+def _as_trouble() -> Iterator[None]:
+    """What can go wrong in asking, as use cases know it."""
+    try:
+        yield
+    except RateLimited as error:
+        raise ForgeAway(error.message, until=error.until) from error
+    except ForgeUnavailable as error:
+        raise ForgeAway(error.message) from error
+    except (ForgeError, UnreadablePayload) as error:
+        raise ForgeTrouble(error.message) from error
+
+
 class Forges:
     """All forges that are set up, by source."""
 
@@ -211,6 +251,10 @@ class Forges:
             return self._by_source.get(repository.source.strip().lower())
         return next(iter(self._by_source.values())) if len(self._by_source) == 1 else None
 
+    def budgets(self) -> list[Budget]:
+        """How much each may still be asked, of those that have told."""
+        return [told for forge in self._by_source.values() if (told := forge.told())]
+
     def close(self) -> None:
         for forge in self._by_source.values():
             forge.close()
@@ -229,6 +273,9 @@ def _forge(access: Access, **transport: Any) -> Forge:
     asked, server = server_of(access.source, url.rstrip("/"))
     carrying = Transport(server, **transport)
     if access.app is not None:
-        return Forge(asked, carrying, AppCallers(carrying, *access.app))
+        callers = AppCallers(carrying, *access.app)
+        return Forge(asked, carrying, callers, itself=callers.itself, kind=APP)
     caller = Caller(name="token", headers=headers_of(access, asked) if access.token else {})
-    return Forge(asked, carrying, lambda _name: caller)
+    is_data_center = asked.repository is bitbucket_data_center.repository
+    kind = DATA_CENTER if is_data_center else access.source
+    return Forge(asked, carrying, lambda _name: caller, itself=lambda: caller, kind=kind)

@@ -29,7 +29,7 @@ class AppCallers:
     def _installation_of(self, name: str) -> int:
         owner = name.partition("/")[0].casefold()
         if owner not in self._installations:
-            found = self._transport.hold(github_auth.installation_of(name), self._app())
+            found = self._transport.hold(github_auth.installation_of(name), self.itself())
             if found is None:
                 raise ForgeRefused(f"The GitHub App is not installed where it could see {name}.")
             self._installations[owner] = found
@@ -41,7 +41,7 @@ class AppCallers:
         if token is None or not token.is_good(now):
             asking = github_auth.installation_token(installation)
             try:
-                token = self._transport.hold(asking, self._app())
+                token = self._transport.hold(asking, self.itself())
             except ForgeError:
                 # It may have been taken away and made anew, with another id.
                 self._installations.clear()
@@ -49,6 +49,7 @@ class AppCallers:
             self._tokens[installation] = token
         return token.token
 
-    def _app(self) -> Caller:
+    def itself(self) -> Caller:
+        """The App, which belongs to no installation."""
         signed = github_auth.app_token(self._app_id, self._private_key, self._transport.now())
         return Caller(name="app", headers=github_auth.bearer(signed))

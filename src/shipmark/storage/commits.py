@@ -180,14 +180,18 @@ def _pushed() -> Select[Any]:
         branch_commits.c.committed_at.label("at"),
         null().label("pull_id"),
         null().label("number"),
-    ).where(
-        among(branch_commits.c.prefix, "prefixes"),
-        # Whoever imports a branch from a clone has chosen it; forges tell of every branch.
-        or_(
-            branch_commits.c.is_pushed.is_(false()),
-            _is_default(branch_commits),
-            _is_base(branch_commits),
-        ),
+    ).where(among(branch_commits.c.prefix, "prefixes"), counts())
+
+
+def counts() -> ColumnElement[bool]:
+    """Whether a commit of the enclosing query stands on a branch that matters.
+
+    Whoever imports a branch from a clone has chosen it; forges tell of every branch.
+    """
+    return or_(
+        branch_commits.c.is_pushed.is_(false()),
+        _is_default(branch_commits),
+        _is_base(branch_commits),
     )
 
 

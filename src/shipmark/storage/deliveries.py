@@ -70,19 +70,31 @@ class Deliveries:
             ).rowcount
         ]
 
-    def finish(self, delivery_id: int, *, error: str | None = None) -> None:
-        values: dict[str, Any] = {"due_at": None, "error": error and storable(error)}
+    def finish(
+        self, delivery_id: int, *, error: str | None = None, repository: str | None = None
+    ) -> None:
+        values: dict[str, Any] = {
+            "due_at": None,
+            "error": error and storable(error),
+            "repository": repository and storable(repository),
+        }
         if error is None:
             values["body"] = None
         self._connection.execute(
             update(deliveries).where(deliveries.c.id == delivery_id).values(**values)
         )
 
-    def postpone(self, delivery_id: int, *, due_at: datetime, error: str) -> None:
+    def postpone(
+        self, delivery_id: int, *, due_at: datetime, error: str, repository: str | None = None
+    ) -> None:
         self._connection.execute(
             update(deliveries)
             .where(deliveries.c.id == delivery_id)
-            .values(due_at=due_at, error=storable(error))
+            .values(
+                due_at=due_at,
+                error=storable(error),
+                repository=repository and storable(repository),
+            )
         )
 
     def forget(self, *, done_before: datetime) -> int:

@@ -13,7 +13,8 @@ from shipmark.application.queries import Page
 from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.domain.patterns import Pattern, PatternKind
 from shipmark.domain.rules import Conditions, DeployRule, Outcome
-from shipmark.storage.statements import insert_unless_there
+from shipmark.storage.sent_rows import among
+from shipmark.storage.statements import chunks, insert_unless_there
 from shipmark.storage.tables import deploy_rule_versions, deploy_rules, source_events
 
 _STANDING = select(
@@ -25,6 +26,7 @@ _STANDING = select(
         & (deploy_rule_versions.c.version == deploy_rules.c.version),
     )
 )
+_NAMES = select(deploy_rules.c.id, deploy_rules.c.name).where(among(deploy_rules.c.id, "ids"))
 _EVENT_FIELDS = tuple(field.name for field in fields(SourceEvent))
 
 
@@ -86,6 +88,18 @@ class DeployRules:
             query = query.where(deploy_rules.c.name > page.after[0])
         query = query.order_by(deploy_rules.c.name).limit(page.limit)
         return [_named(row) for row in self._connection.execute(query)]
+
+    def names(self, ids: Collection[int]) -> dict[int, str]:
+        """The names of rules, also of those that were deleted."""
+        return {
+            row.id: row.name
+            for chunk in chunks(ids)
+            for row in self._connection.execute(_NAMES, {"ids": chunk})
+        }
+
+    def id_of(self, name: str) -> int | None:
+        query = select(deploy_rules.c.id).where(deploy_rules.c.name == name)
+        return self._connection.scalar(query)
 
     def past_events(
         self, source: EventSource, *, since: datetime | None, limit: int

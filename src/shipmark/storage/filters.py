@@ -24,6 +24,7 @@ def deployment_conditions(filter_: DeploymentFilter) -> list[ColumnElement[bool]
         deployments.c.source_name: filter_.source_name,
         deployments.c.success: filter_.success,
         deployments.c.attribution_status: filter_.status,
+        deployments.c.rule_id: filter_.rule_id,
     }
     conditions = [column == value for column, value in wanted.items() if value is not None]
     if filter_.since is not None:

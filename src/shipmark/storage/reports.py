@@ -27,14 +27,17 @@ from shipmark.application.queries import (
     PathRulesRow,
     PullFilter,
     PullRow,
+    ReachedCommit,
 )
 from shipmark.domain.attribution import Window
 from shipmark.domain.model import Order, Repository, Service
 from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.deployments import Deployments
 from shipmark.storage.filters import deployment_conditions, pull_conditions
+from shipmark.storage.lanes import Lanes
 from shipmark.storage.path_rules import PathRuleSets
 from shipmark.storage.pulls import Pulls
+from shipmark.storage.reached import count_direct, reached_commits
 from shipmark.storage.repositories import Repositories
 from shipmark.storage.sent_rows import packed, sent_rows
 from shipmark.storage.services import Services
@@ -73,6 +76,7 @@ class Reports:
         *,
         deployments: Deployments,
         pulls: Pulls,
+        lanes: Lanes,
         windows: Windows,
         repositories: Repositories,
         services: Services,
@@ -82,6 +86,7 @@ class Reports:
         self._connection = connection
         self._deployments = deployments
         self._pulls = pulls
+        self._lanes = lanes
         self._windows = windows
         self._repositories = repositories
         self._services = services
@@ -114,12 +119,14 @@ class Reports:
             {one.repository_id for one in stored.values() if one.repository_id is not None}
         )
         rolled_back = self._windows.rolled_back(ids)
+        rules = self._deploy_rules.names({one.rule_id for one in stored.values() if one.rule_id})
         return [
             DeploymentRow(
                 deployment=stored[id_],
                 service=named[stored[id_].service_id],
                 repository=known.get(stored[id_].repository_id or 0),
                 rolled_back=id_ in rolled_back,
+                rule=rules.get(stored[id_].rule_id or 0),
             )
             for id_ in ids
             if id_ in stored
@@ -132,6 +139,25 @@ class Reports:
             shipped_by_list(*position).where(deployments.c.id == deployment_id),
         ).subquery()
         return self._page_of(select(shipped.c.id), (shipped.c.merged_at, shipped.c.number), page)
+
+    def reached_commits(self, deployment_id: int, page: Page) -> list[ReachedCommit]:
+        raising = [one for one in self._windows.of([deployment_id]) if one.raises]
+        lanes_ = self._lanes.keys({one.lane_id for one in raising})
+        found = [
+            commit
+            for one in raising
+            for commit in reached_commits(self._connection, one, lanes_[one.lane_id], page)
+        ]
+        return sorted(found, key=lambda one: (*one.position, one.sha))[: page.limit]
+
+    def count_direct(self, window: Window, limit: int) -> int:
+        if not window.raises:
+            return 0
+        lane = self._lanes.keys([window.lane_id])[window.lane_id]
+        return count_direct(self._connection, window, lane, limit)
+
+    def rule_id(self, name: str) -> int | None:
+        return self._deploy_rules.id_of(name)
 
     def carried_pulls(self, window: Window, lane: LaneKey, page: Page) -> list[PullRow]:
         sent = {

@@ -219,6 +219,8 @@ deliveries = Table(
     Column("due_at", Instant),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("error", Text),
+    # The name it told, where that could be read of one that waits or was given up.
+    Column("repository", String),
     UniqueConstraint("forge", "delivery_id"),
     # Few forges sign a delivery's id along with its body.
     UniqueConstraint("forge", "body_digest"),
@@ -228,6 +230,14 @@ Index(
     deliveries.c.due_at,
     postgresql_where=deliveries.c.due_at.is_not(None),
     sqlite_where=deliveries.c.due_at.is_not(None),
+)
+
+# Those that fail, of which there are few.
+Index(
+    "ix_deliveries_failed",
+    deliveries.c.id,
+    postgresql_where=deliveries.c.error.is_not(None),
+    sqlite_where=deliveries.c.error.is_not(None),
 )
 
 # What happened at forges, from which rules infer deployments: the fields of a SourceEvent, of which
@@ -276,6 +286,8 @@ branch_commits = Table(
     # Told by a forge, which tells of every branch: it counts only where the branch matters.
     Column("is_pushed", Boolean, nullable=False, server_default=false()),
     Index("ix_branch_commits_prefix", "prefix", "repository_id"),
+    # The history of a branch, of which a window holds a range.
+    Index("ix_branch_commits_history", "repository_id", "branch", "committed_at", "sha"),
 )
 
 pull_services = Table(
@@ -349,6 +361,16 @@ Index(
     deployments.c.attribution_due_at,
     postgresql_where=deployments.c.attribution_due_at.is_not(None),
     sqlite_where=deployments.c.attribution_due_at.is_not(None),
+)
+
+# What a deploy rule made, newest first.
+Index(
+    "ix_deployments_rule",
+    deployments.c.rule_id,
+    deployments.c.deployed_at,
+    deployments.c.reference_id,
+    postgresql_where=deployments.c.rule_id.is_not(None),
+    sqlite_where=deployments.c.rule_id.is_not(None),
 )
 
 # The explicit list of a deployment, as it was sent.

@@ -7,6 +7,7 @@ from functools import cached_property
 from sqlalchemy import Connection
 
 from shipmark.storage.artifacts import Artifacts
+from shipmark.storage.checkups import Checkups
 from shipmark.storage.commits import Commits
 from shipmark.storage.deliveries import Deliveries
 from shipmark.storage.deploy_rules import DeployRules
@@ -16,6 +17,7 @@ from shipmark.storage.forge_imports import ForgeImports
 from shipmark.storage.lanes import Lanes
 from shipmark.storage.path_rules import PathRuleSets
 from shipmark.storage.pulls import Pulls
+from shipmark.storage.received import Received
 from shipmark.storage.reports import Reports
 from shipmark.storage.repositories import Repositories
 from shipmark.storage.services import Services
@@ -87,11 +89,25 @@ class StorageTransaction:
         return Deliveries(self.connection, self.now)
 
     @cached_property
+    def received(self) -> Received:
+        return Received(self.connection)
+
+    @cached_property
+    def checkups(self) -> Checkups:
+        return Checkups(
+            self.connection,
+            repositories=self.repositories,
+            forge_imports=self.forge_imports,
+            deploy_rules=self.deploy_rules,
+        )
+
+    @cached_property
     def reports(self) -> Reports:
         return Reports(
             self.connection,
             deployments=self.deployments,
             pulls=self.pulls,
+            lanes=self.lanes,
             windows=self.windows,
             repositories=self.repositories,
             services=self.services,
