@@ -9,6 +9,7 @@ from typing import Any
 from shipmark.application import (
     artifacts,
     change,
+    incidents,
     path_rules,
     record_pulls,
     repositories,
@@ -24,6 +25,7 @@ from shipmark.application.register import Registered, register
 from shipmark.application.writer import Work, one_by_one
 from shipmark.domain.artifacts import ServiceDeployed
 from shipmark.domain.errors import ShipmarkError
+from shipmark.domain.incidents import Incident
 from shipmark.domain.model import Repository
 
 MOST_PREVIEWED = 1000
@@ -61,6 +63,9 @@ class Works:
     record_reports: Work[Sequence[ServiceDeployed], list[str]]
     mark_used: Work[tuple[int, datetime], None]
     receive: Work[Delivery, bool]
+    upsert_incident: Work[incidents.IncidentDraft, Incident]
+    delete_incident: Work[str, bool]
+    correct_link: Work[incidents.CorrectionDraft, Incident]
 
 
 def works(policy: Policy) -> Works:
@@ -86,6 +91,9 @@ def works(policy: Policy) -> Works:
         record_reports=one_by_one(partial(artifacts.record_reports, policy=policy)),
         mark_used=Work(_mark_used),
         receive=Work(receive),
+        upsert_incident=one_by_one(incidents.upsert_incident),
+        delete_incident=one_by_one(incidents.delete_incident),
+        correct_link=one_by_one(incidents.correct_link),
     )
 
 
