@@ -17,7 +17,7 @@ from shipmark.domain import metrics
 from shipmark.domain.errors import InvalidArgument
 from shipmark.domain.failures import Deployed, Edges, Judged, ReworkReason, judge
 from shipmark.domain.incidents import Happened, is_production
-from shipmark.domain.metrics import Coverage, Lead, Metric, Shipment, Start, Unit, Waiting
+from shipmark.domain.metrics import Coverage, Leads, Metric, Shipment, Start, Unit, Waiting
 from shipmark.domain.periods import (
     Bucket,
     Cut,
@@ -293,7 +293,7 @@ def lead_time_for_changes(facts: Facts) -> LeadTimes:
     """From the start of each change to its deployment."""
     baselines = [] if facts.asked.include_baseline else [d for d in facts.counted if d.is_baseline]
 
-    def value(found: Sequence[Lead], period: Period) -> metrics.LeadTimes:
+    def value(found: Sequence[Leads], period: Period) -> metrics.LeadTimes:
         left_out = sum(period.holds(one.deployed_at) for one in baselines)
         return metrics.lead_times(found, left_out)
 
@@ -304,7 +304,7 @@ def lead_time_for_changes(facts: Facts) -> LeadTimes:
     )
 
 
-def leads_of(facts: Facts, shipments: Sequence[Shipment]) -> list[Lead]:
+def leads_of(facts: Facts, shipments: Sequence[Shipment]) -> list[Leads]:
     """The lead times of each period by itself: what a pull request's last deployment is depends
     on the period."""
     since = microseconds(facts.period.since)

@@ -75,8 +75,8 @@ def by_service(facts: Facts) -> list[ServiceSeries]:
 def lead_time_distribution(tx: ReadTransaction, asked: Asked, rules: MetricRules) -> list[Bar]:
     """How many lead times of the period were how long."""
     facts = Facts(tx, asked, rules, with_series=False, with_before=False)
-    durations = (one.duration for one in leads_of(facts, facts.shipments()))
-    return bars([one for one in durations if one is not None])
+    found = leads_of(facts, facts.shipments())
+    return bars([duration for one in found for duration in one.durations])
 
 
 def bars(durations: Sequence[int]) -> list[Bar]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import repeat
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from shipmark.domain.failures import Judged
@@ -99,8 +99,32 @@ class Lead(NamedTuple):
     id: str | None = None
 
 
-def leads(shipments: Iterable[Shipment], unit: Unit) -> list[Lead]:
+class Leads(NamedTuple):
+    """The lead times that count at an instant, and of how many things the start is not known."""
+
+    at: int
+    durations: Sequence[int]
+    unknown: int
+
+
+def leads(shipments: Iterable[Shipment], unit: Unit) -> list[Leads]:
     """The lead times of shipments, which come in the order of their deployments."""
+    if unit in (Unit.CHANGE, Unit.COMMIT):
+        return [_all_of(one) for one in shipments]
+    return [
+        Leads(one.at, () if one.duration is None else (one.duration,), one.duration is None)
+        for one in each_lead(shipments, unit)
+    ]
+
+
+def _all_of(one: Shipment) -> Leads:
+    at = one.deployed_at
+    known = [at - start for start in one.starts if start is not None]
+    return Leads(at, known, len(one.starts) - len(known))
+
+
+def each_lead(shipments: Iterable[Shipment], unit: Unit) -> list[Lead]:
+    """The same one by one, each with what was shipped and by what."""
     if unit is Unit.DEPLOYMENT:
         return [_of_deployment(one) for one in shipments if one.starts]
     each = (
@@ -228,12 +252,12 @@ def frequency(n: int, days: float, days_with_deployment: int) -> Frequency:
     )
 
 
-def lead_times(found: Sequence[Lead], baselines: int) -> LeadTimes:
-    known = [one.duration for one in found if one.duration is not None]
+def lead_times(found: Sequence[Leads], baselines: int) -> LeadTimes:
+    known = list(chain.from_iterable(one.durations for one in found))
     return LeadTimes(
         n=len(known),
         quantiles=quantiles(known),
-        unknown_starts=len(found) - len(known),
+        unknown_starts=sum(one.unknown for one in found),
         baselines_left_out=baselines,
     )
 

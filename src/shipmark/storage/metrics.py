@@ -229,7 +229,9 @@ def _by_list(text: ColumnElement[str]) -> Select[Any]:
 def _shipment(id_: int, at: int, text: str, *, with_ids: bool) -> Shipment:
     each = text.split(",")
     if not with_ids:
-        return Shipment(id_, at, [int(start) if start else None for start in each])
+        if "" in each:
+            return Shipment(id_, at, [int(start) if start else None for start in each])
+        return Shipment(id_, at, [*map(int, each)])
     pairs = [one.split(":") for one in each]
     starts = [int(start) if start else None for _, start in pairs]
     return Shipment(id_, at, starts, [which for which, _ in pairs])
