@@ -1,6 +1,17 @@
 """The whole API, one line a method. Start reading here."""
 
-from shipmark.api import artifacts, deployments, path_rules, pull_import, pulls, repositories, rules
+from shipmark.api import (
+    artifacts,
+    deployments,
+    incidents,
+    metric_rows,
+    metrics,
+    path_rules,
+    pull_import,
+    pulls,
+    repositories,
+    rules,
+)
 from shipmark.api.endpoint import Method, method
 from shipmark.application.tokens import Scope
 
@@ -31,6 +42,15 @@ METHODS: tuple[Method, ...] = (
     method("repositories.upsert", repositories.upsert, scopes=FACTS),
     method("repositories.list", repositories.list_repositories, scopes=READ, reads=True),
     method("services.list", repositories.list_services, scopes=READ, reads=True),
+    method("incidents.upsert", incidents.upsert, scopes=DEPLOY),
+    method("incidents.sync", incidents.upsert, scopes=DEPLOY),
+    method("incidents.link", incidents.link, scopes=DEPLOY),
+    method("incidents.unlink", incidents.unlink, scopes=DEPLOY),
+    method("incidents.delete", incidents.delete, scopes=DEPLOY),
+    method("incidents.info", incidents.info, scopes=READ, reads=True),
+    method("incidents.list", incidents.list_incidents, scopes=READ, reads=True),
+    method("metrics.get", metrics.get, scopes=READ, reads=True, as_table=metrics.table),
+    method("metrics.rows", metric_rows.rows, scopes=READ, reads=True, as_table=metric_rows.table),
     method("rules.upsert", rules.upsert, scopes=DEPLOY),
     method("rules.preview", rules.preview, scopes=DEPLOY),
     method("rules.list", rules.list_rules, scopes=READ, reads=True),
