@@ -7,12 +7,12 @@ from tests.api.pages import all_pages
 from tests.shops import Shop, when
 
 
-def report(shop: Shop, name: object = "i", hours: float = 2, **arguments: Any) -> dict[str, Any]:
+def report(shop: Shop, which: object = "i", /, hours: float = 2, **arguments: Any) -> dict[str, Any]:
     """Record an incident of the shop's service; the answer."""
     return shop.server.call(
         "incidents.upsert",
         **{
-            "reference_id": shop.reference(name),
+            "reference_id": shop.reference(which),
             "started_at": when(hours),
             "services": [shop.service],
         }
@@ -41,7 +41,7 @@ def test_an_incident_is_kept_with_all_that_is_told_of_it(shop: Shop) -> None:
         "started_at": when(2),
         "services": [shop.service],
     } | told
-    assert expected.items() <= answer["incident"].items()
+    assert answer["incident"] | expected == answer["incident"]
     assert answer["names_unknown_deployment"] is True
     found = shop.server.call("incidents.info", reference_id=shop.reference("i"))
     assert found == answer
