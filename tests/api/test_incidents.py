@@ -7,7 +7,9 @@ from tests.api.pages import all_pages
 from tests.shops import Shop, when
 
 
-def report(shop: Shop, which: object = "i", /, hours: float = 2, **arguments: Any) -> dict[str, Any]:
+def report(
+    shop: Shop, which: object = "i", /, hours: float = 2, **arguments: Any
+) -> dict[str, Any]:
     """Record an incident of the shop's service; the answer."""
     return shop.server.call(
         "incidents.upsert",
@@ -174,9 +176,7 @@ def test_incidents_are_listed_page_by_page_and_filtered(shop: Shop) -> None:
     assert [linked(one) for one in pages[0]] == [{shop.reference("d"): "followed"}] * 3
     is_open = shop.server.call("incidents.list", service=shop.service, resolved=False)
     assert len(is_open["incidents"]) == 4
-    of_time = shop.server.call(
-        "incidents.list", service=shop.service, since=when(1), until=when(2)
-    )
+    of_time = shop.server.call("incidents.list", service=shop.service, since=when(1), until=when(2))
     assert len(of_time["incidents"]) == 2
 
 
