@@ -35,7 +35,6 @@ from shipmark.storage.database import Database
 from shipmark.storage.transaction import StorageTransaction
 
 REPOSITORIES = ("acme/shop", "acme/site")
-SERVICES = ("api", "web")
 BEGINNING = datetime(2024, 3, 29, 22, tzinfo=UTC)
 """Two days before clocks change in Berlin, where it is midnight less an hour."""
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata")
@@ -50,17 +49,20 @@ def later(hours: float) -> datetime:
 # Few instants, so that they tie and lie on the edges of days and periods.
 instants = st.sampled_from([*range(0, 96, 6), 1, 25, 49]).map(later)
 maybe = st.none()
-shas = st.integers(0, 7).map(sha)
-services = st.sampled_from(SERVICES)
-environments = st.sampled_from(("production", "production", "production", "staging", "PROD-eu"))
-repositories = st.sampled_from((REPOSITORIES[0], *REPOSITORIES))
+shas = st.integers(1, 5).map(sha)
+services = st.sampled_from(("api", "api", "api", "web"))
+environments = st.sampled_from((*["production"] * 6, "staging", "PROD-eu"))
+repositories = st.sampled_from((*[REPOSITORIES[0]] * 4, REPOSITORIES[1]))
 pulls = st.builds(
     Pull,
     repository=repositories,
-    number=st.integers(1, 6),
+    number=st.integers(1, 5),
     base_ref=st.sampled_from(("main", "main", "main", "develop")),
     merged_at=st.one_of(instants, instants, instants, maybe),
-    merge_commit_sha=shas,
+    merge_commit_sha=st.one_of(st.just(None), st.just(None), shas),
+).map(
+    # Usually each has a commit of its own, so that deployments reach it.
+    lambda one: replace(one, merge_commit_sha=one.merge_commit_sha or sha(one.number))
 )
 about = st.builds(
     About,
@@ -110,17 +112,20 @@ incidents = st.builds(
 )
 histories = st.fixed_dictionaries(
     {
-        "pulls": st.lists(st.tuples(pulls, about), max_size=9),
+        "pulls": st.lists(st.tuples(pulls, about), min_size=3, max_size=8),
         "commits": st.lists(st.tuples(repositories, st.just("main"), shas, instants), max_size=4),
         "assigned": st.dictionaries(
             st.tuples(repositories, st.integers(1, 6)), st.frozensets(services, min_size=1)
         ),
         "deployments": st.lists(
             st.tuples(deployments, st.sampled_from(("argo", "jenkins", None))),
+            min_size=4,
             max_size=9,
             unique_by=lambda one: one[0].reference_id,
         ),
-        "incidents": st.lists(incidents, max_size=3, unique_by=lambda one: one.reference_id),
+        "incidents": st.lists(
+            incidents, min_size=1, max_size=3, unique_by=lambda one: one.reference_id
+        ),
         "corrections": st.dictionaries(
             st.tuples(st.integers(0, 2), st.integers(0, 8)), st.booleans(), max_size=2
         ),
