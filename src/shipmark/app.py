@@ -25,6 +25,8 @@ from shipmark.application.forge_importer import ForgeImporter
 from shipmark.application.inbox import Inbox
 from shipmark.application.look_ups import LookUps
 from shipmark.application.loop import Loop
+from shipmark.application.metric_queries import FixRules
+from shipmark.application.metrics import MetricRules
 from shipmark.application.policy import Policy
 from shipmark.application.rules import infer
 from shipmark.application.worker import Worker
@@ -90,6 +92,20 @@ def policy_of(settings: Settings) -> Policy:
         paths=GitIgnoreEngine(),
         read_rules_file=read_rules_file,
     )
+
+
+def metric_rules_of(settings: Settings) -> MetricRules:
+    """What the settings say about metrics."""
+    return MetricRules(
+        incident_within=settings.incident_within,
+        fixes=FixRules(
+            titles=_listed(settings.rework_titles), labels=_listed(settings.rework_labels)
+        ),
+    )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 def running_webhooks(settings: Settings) -> dict[str, RunningWebhook]:
@@ -340,6 +356,7 @@ def build(settings: Settings) -> Starlette:
                 newest_version=migrations.newest_version(),
                 hooks=hooks_of(settings),
                 setup=setup_of(settings),
+                metric_rules=metric_rules_of(settings),
             )
             app.state.running_webhooks = running_webhooks(settings)
             _spare_the_collector()

@@ -16,6 +16,7 @@ from shipmark.api.look_ups import LookUps
 from shipmark.api.refusals import RefusalCounter
 from shipmark.application.deliveries import Hook
 from shipmark.application.doctor import Setup
+from shipmark.application.metrics import MetricRules
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.tokens import Token, authenticate
 from shipmark.application.works import Works
@@ -46,6 +47,7 @@ class Api:
     setup: Setup = field(default_factory=Setup)
     refusals: RefusalCounter = field(default_factory=RefusalCounter)
     last_noted: dict[int, datetime] = field(default_factory=dict)
+    metric_rules: MetricRules = MetricRules()
 
     @cached_property
     def tokens(self) -> LookUps[str, Token | ShipmarkError]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shipmark.application.deliveries import Delivery
+from shipmark.application.incident_ports import Incidents
 from shipmark.application.received import Received
 from shipmark.application.tokens import Tokens
 from shipmark.application.told import Told
@@ -420,3 +421,5 @@ class Transaction(Protocol):
     def deliveries(self) -> Deliveries: ...
     @property
     def received(self) -> Received: ...
+    @property
+    def incidents(self) -> Incidents: ...

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shipmark.application.checkup import Checkups
+from shipmark.application.metric_queries import MetricRows
 from shipmark.application.ports import LaneKey, NamedRule, Transaction
 from shipmark.domain.attribution import Window
 from shipmark.domain.model import Deployment, Order, PullRequest, Repository, Service, Status
@@ -187,9 +188,11 @@ class Reports(Protocol):
 
 
 class ReadTransaction(Transaction, Protocol):
-    """A transaction in which reports can be asked for."""
+    """A transaction in which reports and metrics can be asked for."""
 
     @property
     def reports(self) -> Reports: ...
     @property
     def checkups(self) -> Checkups: ...
+    @property
+    def metrics(self) -> MetricRows: ...

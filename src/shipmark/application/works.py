@@ -9,6 +9,7 @@ from typing import Any
 from shipmark.application import (
     artifacts,
     change,
+    incidents,
     path_rules,
     record_pulls,
     repositories,
@@ -25,6 +26,7 @@ from shipmark.application.register import Registered, register
 from shipmark.application.writer import Work, one_by_one
 from shipmark.domain.artifacts import ServiceDeployed
 from shipmark.domain.errors import ShipmarkError
+from shipmark.domain.incidents import Incident
 from shipmark.domain.model import Repository
 
 MOST_PREVIEWED = 1000
@@ -63,6 +65,9 @@ class Works:
     mark_used: Work[tuple[int, datetime], None]
     receive: Work[Delivery, bool]
     note_refusals: Work[tuple[str, int], None]
+    upsert_incident: Work[incidents.IncidentDraft, Incident]
+    delete_incident: Work[str, bool]
+    correct_link: Work[incidents.CorrectionDraft, Incident]
 
 
 def works(policy: Policy) -> Works:
@@ -89,6 +94,9 @@ def works(policy: Policy) -> Works:
         mark_used=Work(_mark_used),
         receive=Work(receive),
         note_refusals=one_by_one(_note_refusals),
+        upsert_incident=one_by_one(incidents.upsert_incident),
+        delete_incident=one_by_one(incidents.delete_incident),
+        correct_link=one_by_one(incidents.correct_link),
     )
 
 

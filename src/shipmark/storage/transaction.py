@@ -14,7 +14,9 @@ from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.deployments import Deployments
 from shipmark.storage.events import Events
 from shipmark.storage.forge_imports import ForgeImports
+from shipmark.storage.incidents import Incidents
 from shipmark.storage.lanes import Lanes
+from shipmark.storage.metrics import Metrics
 from shipmark.storage.path_rules import PathRuleSets
 from shipmark.storage.pulls import Pulls
 from shipmark.storage.received import Received
@@ -100,6 +102,14 @@ class StorageTransaction:
             forge_imports=self.forge_imports,
             deploy_rules=self.deploy_rules,
         )
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        return Incidents(self.connection, self.now)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        return Metrics(self.connection)
 
     @cached_property
     def reports(self) -> Reports:
