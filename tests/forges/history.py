@@ -1,7 +1,7 @@
 """A made-up history of one repository, which each fake forge tells in its own way.
 
 One thing happens an hour, counted as by `builders.at`. What is pushed was committed half an hour
-before. Whatever a forge answers or sends follows from the happenings up to that instant.
+before; what a merge makes, at once. Whatever a forge answers or sends follows from the happenings up to that instant.
 """
 
 from collections.abc import Iterator
@@ -235,6 +235,7 @@ class History:
                 parents=parents,
                 files=tuple(pull.files),
                 message=f"{method} {pull.number}",
+                at=self._now,
             )
             landed = (merge,) if method == "squash" else (*pull.commits, merge)
         self._push(pull.base, landed, before=before, direct=False)
@@ -272,7 +273,7 @@ class History:
     def _commit(self, of: str, **values: Any) -> Commit:
         hour = len(self.happenings) + 1
         order = len(self.commits) / 3600
-        made = Commit(sha=of, at=at(hour - 0.5 + order), **values)
+        made = Commit(**{"sha": of, "at": at(hour - 0.5 + order)} | values)
         self.commits[of] = made
         return made
 

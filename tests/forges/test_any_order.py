@@ -1,7 +1,7 @@
 """Webhooks late, twice and out of order, and imports among them: for every forge, what is known in
 the end is what happened, and attribution is what its definition says of it."""
 
-from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from itertools import cycle
 from typing import Any
@@ -13,7 +13,7 @@ from tests.conftest import DATABASES
 from tests.forges.fake import FakeForge
 from tests.forges.fakes import FAKES
 from tests.forges.history import histories
-from tests.forges.world import Plan, World, a_plan, deployments_of
+from tests.forges.world import Plan, World, deployments_of
 
 from shipmark.storage.database import Database
 
@@ -30,14 +30,6 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> typ
     for (module, name), few in chosen.pages.items():
         monkeypatch.setattr(module, name, few)
     return chosen
-
-
-@pytest.fixture(params=DATABASES)
-def each_database(request: pytest.FixtureRequest) -> Iterator[Database]:
-    url = request.getfixturevalue(f"{request.param}_url")
-    opened = Database(url)
-    yield opened
-    opened.close()
 
 
 def drawn_plan(data: st.DataObject, fake: FakeForge) -> Plan:
@@ -79,19 +71,18 @@ def agree(database: Database, fake: FakeForge, plan: Plan, gaps: list[int]) -> N
 
 
 @pytest.mark.parametrize("database_kind", DATABASES)
-def test_everything_in_its_order_is_known_as_it_was(
+def test_whatever_comes_when_the_same_is_known_in_the_end_and_it_is_true(
     database_kind: str, kind: type[FakeForge], request: pytest.FixtureRequest
 ) -> None:
-    database = Database(request.getfixturevalue(f"{database_kind}_url"))
+    with closing(Database(request.getfixturevalue(f"{database_kind}_url"))) as database:
 
-    @settings(max_examples=EXAMPLES[database_kind], phases=PHASES)
-    @given(data=st.data())
-    def holds(data: st.DataObject) -> None:
-        fake = kind(data.draw(histories(kind.names, kind.methods, kind.also)))
-        plan = drawn_plan(data, fake)
-        for at, what in sorted(plan, key=lambda one: one[0]):
-            note(f"{at:%d %H:%M} {getattr(what, 'payload', what)}")
-        agree(database, fake, plan, data.draw(st.lists(st.integers(0, 100), min_size=1)))
+        @settings(max_examples=EXAMPLES[database_kind], phases=PHASES)
+        @given(data=st.data())
+        def holds(data: st.DataObject) -> None:
+            fake = kind(data.draw(histories(kind.names, kind.methods, kind.also)))
+            plan = drawn_plan(data, fake)
+            for at, what in sorted(plan, key=lambda one: one[0]):
+                note(f"{at:%d %H:%M} {getattr(what, 'payload', what)}")
+            agree(database, fake, plan, data.draw(st.lists(st.integers(0, 100), min_size=1)))
 
-    holds()
-    database.close()
+        holds()

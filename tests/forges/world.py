@@ -95,7 +95,7 @@ class Step:
 
 
 Plan = list[tuple[datetime, Any]]
-"""What comes when: webhooks, deployments, and "import", which begins or goes on with one."""
+"""What comes when: webhooks, deployments, and "import", which begins one."""
 
 
 class World:
@@ -109,6 +109,7 @@ class World:
             database=self.database, reader=Deliveries(forges, fake.url), policy=POLICY
         )
         self.gaps = gaps
+        self.again = False
         self.registered: list[Registration] = []
         self.repository: Repository = transact(
             self.database,
@@ -141,10 +142,22 @@ class World:
             case Registration():
                 self._register(what)
             case "import":
-                return transact(self.database, self._begun).started_at is not None
+                return self._import()
             case "page":
-                return self._page().started_at is not None
+                return self._page().started_at is not None or self._import_again()
         return False
+
+    def _import(self) -> bool:
+        """Begin a run. While one is under way, there is another after it."""
+        if self._stands_at().started_at is not None:
+            self.again = True
+            return False
+        transact(self.database, self._begun)
+        return True
+
+    def _import_again(self) -> bool:
+        again, self.again = self.again, False
+        return again and self._import()
 
     def _deliver(self, sent: Sent) -> None:
         one = delivery_of(self.fake, sent)
@@ -161,12 +174,17 @@ class World:
     def _begun(self, tx: Any) -> ForgeImport:
         return begin(tx, self.repository.id)
 
-    def _page(self) -> ForgeImport:
+    def _stands_at(self) -> ForgeImport:
         with self.database.read() as tx:
-            at = tx.forge_imports.get({self.repository.id})[self.repository.id]
+            found = tx.forge_imports.get({self.repository.id})
+        return found.get(self.repository.id) or ForgeImport(
+            repository_id=self.repository.id, due_at=self.database.now
+        )
+
+    def _page(self) -> ForgeImport:
+        at = self._stands_at()
+        with self.database.read() as tx:
             repository = tx.repositories.get({self.repository.id})[self.repository.id]
-        if at.started_at is None:
-            return at
         page = next_page(self.forge, repository, at)
         recording = partial(
             record_page,
@@ -341,13 +359,6 @@ def deployable(fake: FakeForge) -> list[str]:
         if happening.push and happening.push.direct and happening.push.branch in held:
             found += [one.sha for one in happening.push.commits]
     return [one for one in found if not all(one in shas for shas in held.values())]
-
-
-def a_plan(fake: FakeForge, deployed: list[Registration]) -> Plan:
-    """Everything at once when it happens, and one import in the end."""
-    last = fake.history.ended_at + timedelta(minutes=5)
-    plan: Plan = [(one.at, one) for one in fake.sent()]
-    return [*plan, *((one.deployed_at, one) for one in deployed), (last, "import")]
 
 
 def deployments_of(fake: FakeForge, drawn: list[tuple[int, int, bool]]) -> list[Registration]:
