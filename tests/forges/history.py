@@ -182,6 +182,8 @@ class History:
         chosen = [one for one in self._pulls.values() if one.state == STATE_BEFORE.get(what)]
         if what in STATE_BEFORE and not chosen:
             what, chosen = "open", []
+        if what == "rename" and self._repository.name == self.names[1]:
+            what = "commit_to"
         pull = chosen[which % len(chosen)] if chosen else None
         getattr(self, f"_{what}")(pull, how)
 
