@@ -2,7 +2,6 @@
 
 import gc
 import json
-import logging
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -20,7 +19,6 @@ from shipmark.api.webhooks_running import RunningWebhook
 from shipmark.application.deliveries import Delivery, Hook
 from shipmark.application.facts import Fact
 from shipmark.application.forge_importer import ForgeImporter
-from shipmark.application.forges import ForgeAway, ForgeTrouble
 from shipmark.application.inbox import Inbox
 from shipmark.application.look_ups import LookUps
 from shipmark.application.loop import Loop
@@ -42,8 +40,6 @@ from shipmark.domain.errors import InvalidArgument
 from shipmark.settings import Settings, SettingsError, load
 from shipmark.storage import migrations
 from shipmark.storage.database import Database
-
-log = logging.getLogger(__name__)
 
 AZURE_DEVOPS = "azure-devops"
 """The last part of the address to which its service hooks are sent."""
@@ -254,22 +250,19 @@ class Deliveries:
         webhook = WEBHOOKS[delivery.forge]
         return webhook.facts(delivery.headers, delivery.body, received_at=delivery.received_at)
 
-    def follow_up(self, delivery: Delivery) -> Sequence[Fact]:
-        """Azure DevOps does not notify of the commit that a pipeline ran on: that is asked for,
-        where we are let in."""
-        forge = self._forges.named(azure_devops.SOURCE)
-        if delivery.forge != AZURE_DEVOPS or forge is None:
+    def follow_up(self, delivery: Delivery, facts: Sequence[Fact]) -> Sequence[Fact]:
+        """What a webhook leaves open and its forge tells, where we are let in: of a merged pull
+        request all of it, path rules that may have changed, and the commit that a pipeline of
+        Azure DevOps ran on."""
+        forge = self._forges.named(delivery.forge.replace("-", "_"))
+        if forge is None:
             return ()
-        url = self._azure_devops_url or ""
-        asking = azure_devops.follow_up(json.loads(delivery.body), base_url=url)
-        try:
-            return forge.hold(delivery.forge, asking) if asking else ()
-        except ForgeAway:
-            raise
-        except ForgeTrouble as trouble:
-            # It would be so each time; what was delivered counts without.
-            log.warning("cannot ask forge: %s", trouble.message, extra={"forge": forge.source})
-            return ()
+        told = forge.follow_up(facts)
+        if delivery.forge == AZURE_DEVOPS:
+            url = self._azure_devops_url or ""
+            asking = azure_devops.follow_up(json.loads(delivery.body), base_url=url)
+            told += forge.hold_if_told(delivery.forge, asking) if asking else []
+        return told
 
 
 def _spare_the_collector() -> None:

@@ -23,6 +23,8 @@ def test_upsert_makes_a_repository_known(server: LiveServer) -> None:
         "default_branch": "trunk",
         "source": "github",
         "source_id": "4711",
+        "archived": False,
+        "rules_file_error": None,
     }
 
 

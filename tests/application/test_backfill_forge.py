@@ -39,6 +39,7 @@ class Scene:
     def __init__(self, database: Database, clock: Clock, count: int, **gitlab: Any) -> None:
         self.database = database
         self.clock = clock
+        self.policy = POLICY
         self.gitlab = FakeGitLab(count, **gitlab)
         self.forge = HTTPForge(self.gitlab)
         self.stopping = threading.Event()
@@ -57,7 +58,9 @@ class Scene:
         return transact(self.database, run)
 
     def begin(self, **options: bool) -> ForgeImport:
-        begun: ForgeImport = self.write(partial(begin, repository_id=self.repository.id, **options))
+        begun: ForgeImport = self.write(
+            partial(begin, repository_id=self.repository.id, policy=self.policy, **options)
+        )
         return begun
 
     def state(self) -> ForgeImport:
@@ -134,7 +137,7 @@ def test_the_next_run_asks_for_what_changed_since_the_last_began(scene: Scene) -
 
 
 def test_a_run_that_was_killed_twice_goes_on_and_asks_for_no_page_again(scene: Scene) -> None:
-    scene.pages(scene.begin(), 2)
+    scene.pages(scene.begin(), 3)
     scene.pages(scene.begin(), 1)
     assert scene.pulls(300) == list(range(1, 200))
     scene.pages(scene.begin())
@@ -147,7 +150,7 @@ def test_a_run_that_was_killed_twice_goes_on_and_asks_for_no_page_again(scene: S
 def test_beginning_again_imports_everything(scene: Scene) -> None:
     scene.pages(scene.begin())
     scene.forge.asked.clear()
-    scene.pages(scene.begin(again=True), 2)
+    scene.pages(scene.begin(again=True), 3)
     assert "updated_after" not in scene.listings()[0]
     assert scene.begin(again=True).cursor is None
 
@@ -247,7 +250,7 @@ def test_a_worker_imports_what_is_due_and_nothing_else(scene: Scene) -> None:
     scene.begin()
     assert scene.importer.work_once() == 0
     scene.clock.advance(minutes=11)
-    assert scene.importer.work_once() == 5
+    assert scene.importer.work_once() == 6
     assert scene.pulls(300) == list(range(1, 251))
     assert scene.importer.work_once() == 0
     scene.clock.advance(hours=6)
@@ -260,10 +263,10 @@ def test_a_worker_imports_what_is_due_and_nothing_else(scene: Scene) -> None:
 def test_no_two_workers_take_the_same_import(scene: Scene) -> None:
     scene.begin()
     scene.clock.advance(minutes=11)
-    first = scene.write(claim_due)
+    first = scene.write(partial(claim_due, policy=POLICY))
     assert first is not None
     assert first[1].due_at == scene.clock.now + LEASE
-    assert scene.write(claim_due) is None
+    assert scene.write(partial(claim_due, policy=POLICY)) is None
 
 
 def test_a_worker_that_is_told_to_stop_gives_its_import_back(scene: Scene) -> None:

@@ -1,8 +1,10 @@
 """Webhooks in any order, and twice, come to the same facts and the same attribution."""
 
+import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -31,6 +33,7 @@ from shipmark.application.register import Registered, register
 from shipmark.application.repositories import upsert_repository
 from shipmark.application.writer import transact
 from shipmark.connectors.webhooks import WEBHOOKS
+from shipmark.domain.errors import InvalidArgument
 from shipmark.domain.events import SourceEvent
 from shipmark.storage.database import Database
 from shipmark.storage.tables import (
@@ -90,7 +93,9 @@ def known(tx: StorageTransaction) -> dict[str, Any]:
     for table in (repositories, pulls, branch_commits, source_events):
         columns = [column for column in table.c if column.name not in OURS]
         rows = tx.connection.execute(select(*columns)).mappings()
-        found[table.name] = sorted(str(dict(row)) for row in rows)
+        # Keys of events hold the number of the repository, which is another in each trial.
+        texts = (re.sub(r"('key': '\w+):\d+:", r"\1:", str(dict(row))) for row in rows)
+        found[table.name] = sorted(texts)
     status = deployments.c
     found["statuses"] = {
         row.reference_id: (row.attribution_status, row.attribution_reason)
@@ -265,3 +270,66 @@ def test_several_workers_empty_an_inbox_and_come_to_the_same(
         assert not tx.deliveries.claim_due(limit=1, lease_until=tx.now)
         assert known(tx) == in_order
         assert not list(tx.connection.scalars(select(deliveries.c.error).where(ERRED)))
+
+
+# What clients say of repositories beside forges
+
+
+def branch_told(branch: str, hours: float) -> RepositoryFacts:
+    values = {"default_branch": branch}
+    return RepositoryFacts(
+        name=NAME, source="github", source_id="1", as_of=at(hours), values=values
+    )
+
+
+def test_a_client_s_default_branch_stands_until_the_forge_s_changes(database: Database) -> None:
+    with database.trial() as tx:
+        ahead = (tx.now - at(0)) / timedelta(hours=1)
+
+        def tell_branch(branch: str, hours: float) -> str | None:
+            record_facts(tx, [branch_told(branch, ahead + hours)], policy=POLICY)
+            return tx.repositories.named({NAME})[NAME][0].default_branch
+
+        assert tell_branch("main", -2) == "main"
+        upsert_repository(tx, NAME, {"default_branch": "production"}, policy=POLICY)
+        assert tell_branch("older", -1) == "production"
+        assert tell_branch("older", 1) == "production"
+        assert tell_branch("trunk", 2) == "trunk"
+        assert tell_branch("main", 0) == "trunk"
+
+
+def test_a_repository_of_the_same_name_elsewhere_is_left_out(database: Database) -> None:
+    push = BranchPush(
+        repository=NAME, branch="main", commits=(PushedCommit(sha=BUMP, committed_at=at(1)),)
+    )
+    elsewhere = RepositoryFacts(name=NAME, source="gitea", source_id="9")
+    with database.trial() as tx:
+        record_facts(tx, [branch_told("main", 1)], policy=POLICY)
+        record_facts(tx, [elsewhere, push], policy=POLICY)
+        (stands,) = tx.repositories.named({NAME})[NAME]
+        assert (stands.source, stands.source_id) == ("github", "1")
+        assert tx.commits.known({(stands.id, BUMP)}) == set()
+        assert tx.repositories.by_source("gitea", "9") is None
+
+
+def test_a_forge_s_id_is_that_of_one_repository(database: Database) -> None:
+    with database.trial() as tx:
+        record_facts(tx, [branch_told("main", 1)], policy=POLICY)
+        with pytest.raises(InvalidArgument, match=f"'1' is the id that github has for {NAME}"):
+            upsert_repository(
+                tx, "acme/other", {"source": "github", "source_id": "1"}, policy=POLICY
+            )
+
+
+def test_two_workers_that_hear_of_one_repository_first_make_one(database: Database) -> None:
+    names = [f"acme/name-{number}" for number in range(8)]
+
+    def hear_of(name: str) -> None:
+        told = RepositoryFacts(name=name, source="github", source_id="1", as_of=at(1))
+        transact(database, lambda tx: record_facts(tx, [told], policy=POLICY))
+
+    with ThreadPoolExecutor(4) as workers:
+        list(workers.map(hear_of, names))
+    with database.read() as tx:
+        found = {one[0].id for one in tx.repositories.named(set(names)).values()}
+    assert len(found) == 1

@@ -1,6 +1,7 @@
 """A GitLab with one project and many merge requests, made up as they are asked for."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -12,6 +13,7 @@ from shipmark.connectors.exchange import Request, Response
 
 NAME = "shop/web/checkout"
 BEGINNING = datetime(2024, 1, 1, tzinfo=UTC)
+LISTS = ("pipelines", "jobs", "deployments", "releases", "repository/tags")
 PROJECT = re.compile(r"/api/v4/projects/([^/]+)(.*)")
 
 
@@ -21,7 +23,8 @@ def merged_at(number: int) -> str:
 
 class FakeGitLab:
     """Has merge requests 1 to ``count``, each merged by ``sha(number)`` a minute after the one
-    before, and ``pushed`` commits on main besides. All may have been ``changed_at`` an instant."""
+    before, and ``pushed`` commits on main besides. All may have been ``changed_at`` an instant.
+    ``rules`` is its file .shipmark.yml, ``lists`` what other lists hold, by their path."""
 
     def __init__(
         self,
@@ -30,17 +33,29 @@ class FakeGitLab:
         name: str = NAME,
         pushed: tuple[str, ...] = (),
         changed_at: datetime | None = None,
+        rules: bytes | None = None,
+        lists: Mapping[str, list[dict[str, Any]]] | None = None,
     ) -> None:
         self.name = name
         self.changed_at = changed_at
         self.count = count
         self.pushed = pushed
+        self.rules = rules
+        self.lists = {path: [] for path in LISTS} | dict(lists or {})
 
     def __call__(self, request: Request) -> Response:
         found = PROJECT.fullmatch(request.path)
         if found is None or unquote(found[1]).lower() != self.name.lower():
             return ok({"message": "404 Project Not Found"}, status=404)
-        match found[2].strip("/").split("/"):
+        below = found[2].strip("/")
+        if below in self.lists:
+            return ok(self.lists[below])
+        if below == "repository/files/.shipmark.yml/raw" and self.rules is not None:
+            return Response(status=200, body=self.rules)
+        return self._answer(request, below.split("/"))
+
+    def _answer(self, request: Request, below: list[str]) -> Response:
+        match below:
             case [""]:
                 return ok({"id": 7, "path_with_namespace": self.name, "default_branch": "main"})
             case ["merge_requests"]:

@@ -1,10 +1,12 @@
 """Hold a dialogue with something that answers, as the transport does with a forge."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from shipmark.connectors.exchange import Dialogue, Request, Response
+from shipmark.connectors.forge_servers import EventList
 
 Result = TypeVar("Result")
 Answering = Callable[[Request], Response]
@@ -51,6 +53,20 @@ def all_pages(page_of: Callable[[str | None], Dialogue[Any]], forge: Answering) 
         cursor = page.cursor
         if cursor is None:
             return facts
+
+
+def all_events(
+    lists: Mapping[str, EventList], name: str, forge: Answering, *, since: datetime | None = None
+) -> list[Any]:
+    """The events of all lists of a repository, one after the other."""
+    events: list[Any] = []
+    for one in lists.values():
+
+        def page_of(cursor: str | None, of: EventList = one) -> Dialogue[Any]:
+            return of.page(name, since=since, cursor=cursor)
+
+        events += all_pages(page_of, forge)
+    return events
 
 
 def only(facts: Iterable[Any], kind: type[Result]) -> list[Result]:

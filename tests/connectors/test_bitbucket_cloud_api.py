@@ -18,7 +18,7 @@ from tests.connectors.bitbucket_payloads import (
     changed,
 )
 from tests.connectors.tables import table
-from tests.connectors.talks import all_pages, converse, ok, only, result
+from tests.connectors.talks import all_events, all_pages, converse, ok, only, result
 
 from shipmark.application.facts import BranchPush, RepositoryFacts
 from shipmark.application.record_pulls import PullFacts
@@ -30,11 +30,11 @@ from shipmark.connectors.bitbucket_cloud import (
     pulls_page,
     repository,
 )
-from shipmark.connectors.bitbucket_cloud_runs import runs_page
 from shipmark.connectors.bitbucket_limits import limits
 from shipmark.connectors.bitbucket_webhooks import read_webhook
 from shipmark.connectors.exchange import Request, Response
 from shipmark.connectors.forge_errors import ForgeNotFound
+from shipmark.connectors.forge_servers import CLOUD_EVENTS
 from shipmark.domain.events import SourceEvent
 
 ROOT = f"/2.0/repositories/{CLOUD}"
@@ -270,8 +270,8 @@ RUNS: dict[str, Any] = {
 }
 
 
-def test_runs_are_walked_through_kind_by_kind() -> None:
-    facts = all_pages(lambda cursor: runs_page(CLOUD, since=None, cursor=cursor), table(RUNS))
+def test_lists_tell_what_ran_or_was_tagged() -> None:
+    facts = all_events(CLOUD_EVENTS, CLOUD, table(RUNS))
     assert [event.key.removeprefix(f"bitbucket:{CLOUD}:") for event in facts] == [
         "pipeline:4:success",
         "pipeline:5:failure",
@@ -284,7 +284,7 @@ def test_runs_are_walked_through_kind_by_kind() -> None:
 
 
 def test_a_pipeline_says_the_same_as_its_webhook() -> None:
-    pipeline = all_pages(lambda cursor: runs_page(CLOUD, since=None, cursor=cursor), table(RUNS))[0]
+    pipeline = all_events(CLOUD_EVENTS, CLOUD, table(RUNS))[0]
     (hook,) = read_webhook({"x-event-key": "repo:commit_status_updated"}, STATUS_HOOK)
     told = ("source", "key", "repository", "at", "success", "commit_sha", "branch", "workflow")
     assert [getattr(hook, name) for name in told] == [getattr(pipeline, name) for name in told]

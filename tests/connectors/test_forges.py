@@ -81,7 +81,7 @@ def test_pages_tell_the_repository_its_pull_requests_and_its_branch(forge: Forge
         page = forge.page(NAME, since=None, cursor=cursors[-1])
         facts += page.facts
         cursors.append(page.cursor)
-    assert cursors == [None, "pulls", "pulls 2", "commits", None]
+    assert cursors == [None, "rules", "pulls", "pulls 2", "commits", None]
     kinds = [type(fact) for fact in facts]
     assert kinds.count(RepositoryFacts) == 1
     assert kinds.count(PullFacts) == 25

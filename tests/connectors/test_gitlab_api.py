@@ -19,16 +19,17 @@ from tests.connectors.gitlab_payloads import (
     changed,
 )
 from tests.connectors.tables import table
-from tests.connectors.talks import all_pages, converse, ok, only, result
+from tests.connectors.talks import all_events, all_pages, converse, ok, only, result
 
 from shipmark.application.facts import BranchPush, PushedCommit, RepositoryFacts
 from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors.exchange import Request, Response
 from shipmark.connectors.forge_errors import ForgeNotFound, ForgeRefused, ForgeUnavailable
+from shipmark.connectors.forge_servers import GITLAB_EVENTS
 from shipmark.connectors.gitlab import PAGE, commit, commits_page, pull, pulls_page, repository
 from shipmark.connectors.gitlab_facts import MergeRequest, landed_as
 from shipmark.connectors.gitlab_limits import limits
-from shipmark.connectors.gitlab_run_pages import runs_page
+from shipmark.connectors.gitlab_run_pages import deployments_page, pipelines_page
 from shipmark.connectors.payloads import UnreadablePayload, read
 from shipmark.domain.events import EventSource, SourceEvent
 
@@ -182,7 +183,7 @@ def test_a_walk_begins_where_it_is_told_and_asks_for_nothing_before() -> None:
 
 
 def test_a_cursor_that_is_none_is_refused() -> None:
-    for page in (pulls_page, runs_page):
+    for page in (pulls_page, pipelines_page, deployments_page):
         with pytest.raises(UnreadablePayload, match="no cursor"):
             result(page(NAME, since=None, cursor="nonsense"), table({}))
 
@@ -265,8 +266,8 @@ RUNS: dict[str, Any] = {
 }
 
 
-def test_runs_are_walked_through_kind_by_kind() -> None:
-    facts = all_pages(lambda cursor: runs_page(NAME, since=None, cursor=cursor), table(RUNS))
+def test_lists_tell_what_ran_was_released_or_tagged() -> None:
+    facts = all_events(GITLAB_EVENTS, NAME, table(RUNS))
     assert [(event.source, event.key.removeprefix(f"gitlab:{NAME}:")) for event in facts] == [
         (EventSource.GITLAB_PIPELINES, "pipeline:31:success"),
         (EventSource.GITLAB_PIPELINES, "job:88"),
@@ -282,7 +283,7 @@ def test_runs_are_walked_through_kind_by_kind() -> None:
 
 def test_runs_before_the_beginning_are_left_out() -> None:
     since = datetime(2027, 1, 1, tzinfo=UTC)
-    facts = all_pages(lambda cursor: runs_page(NAME, since=since, cursor=cursor), table(RUNS))
+    facts = all_events(GITLAB_EVENTS, NAME, table(RUNS), since=since)
     assert [e for e in facts if e.source in {EventSource.RELEASE, EventSource.TAG}] == []
 
 

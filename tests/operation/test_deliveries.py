@@ -1,6 +1,7 @@
 """Deliveries survive whatever becomes of the process that took them."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -60,8 +61,8 @@ class Scripted:
         self.read_times += 1
         return []
 
-    def follow_up(self, delivery: Delivery) -> list[Fact]:
-        del delivery
+    def follow_up(self, delivery: Delivery, facts: Sequence[Fact]) -> list[Fact]:
+        del delivery, facts
         outcome = self.outcomes.pop(0)
         if outcome is not None:
             raise outcome

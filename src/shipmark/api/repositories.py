@@ -22,6 +22,8 @@ class RepositoryAnswer(msgspec.Struct, kw_only=True, frozen=True):
     default_branch: str | None
     source: str | None
     source_id: str | None
+    archived: bool
+    rules_file_error: str | None
 
 
 class UpsertArguments(Arguments, kw_only=True, frozen=True):
@@ -85,6 +87,8 @@ def _answer(repository: Repository) -> RepositoryAnswer:
         default_branch=repository.default_branch,
         source=repository.source,
         source_id=repository.source_id,
+        archived=repository.archived,
+        rules_file_error=repository.rules_file_error,
     )
 
 

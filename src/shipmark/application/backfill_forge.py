@@ -12,6 +12,7 @@ from datetime import timedelta
 from shipmark.application.facts import Fact
 from shipmark.application.forge_answers import record_answer
 from shipmark.application.forges import FactsPage, Forge, ForgeAway, ForgeTrouble
+from shipmark.application.import_scope import EVERYTHING, WHOLE_PULLS, events_for_rules
 from shipmark.application.policy import Policy
 from shipmark.application.ports import ForgeImport, Transaction
 from shipmark.application.record_facts import Inferrer
@@ -27,32 +28,68 @@ FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
 
 
-def begin(tx: Transaction, repository_id: int, *, again: bool = False) -> ForgeImport:
-    """Begin a run, or go on with the one under way. ``again``: from the beginning of all."""
+def begin(
+    tx: Transaction,
+    repository_id: int,
+    *,
+    policy: Policy,
+    again: bool = False,
+    events: bool = False,
+    commits: bool | None = None,
+) -> ForgeImport:
+    """Begin a run, or go on with the one under way. ``again``: from the beginning of all.
+
+    ``events``: all events of the past, whether a rule is about them or not. ``commits``: whether
+    the commits and files of merged pull requests are asked for where lists do not tell them; if
+    nothing is said, only of those that changed since the last run.
+    """
     found = tx.forge_imports.find_or_add(repository_id)
+    wanted = replace(found, due_at=tx.now + LEASE)
     if again:
-        found_before, found = found, replace(found, since=None, cursor=None, started_at=None)
-        tx.forge_imports.replace(found_before, found)
-    return _begun(tx, found)
+        wanted = replace(wanted, since=None, cursor=None, started_at=None)
+    if again or events:
+        wanted = replace(wanted, has_read=frozenset())
+    if events and not wanted.reads >= EVERYTHING:
+        # It may be past them already.
+        wanted = replace(wanted, cursor=None, started_at=None)
+    return _begun(tx, found, wanted, policy, events=events, commits=commits)
 
 
-def claim_due(tx: Transaction) -> tuple[Repository, ForgeImport] | None:
+def claim_due(tx: Transaction, *, policy: Policy) -> tuple[Repository, ForgeImport] | None:
     """Take an import that is due, and begin its run if none is under way."""
     found = tx.forge_imports.claim_due(lease_until=tx.now + LEASE)
     if found is None:
         return None
-    return tx.repositories.get({found.repository_id})[found.repository_id], _begun(tx, found)
+    repository = tx.repositories.get({found.repository_id})[found.repository_id]
+    return repository, _begun(tx, found, replace(found, due_at=tx.now + LEASE), policy)
 
 
-def _begun(tx: Transaction, found: ForgeImport) -> ForgeImport:
-    begun = replace(found, due_at=tx.now + LEASE, started_at=found.started_at or tx.now)
+def _begun(
+    tx: Transaction,
+    found: ForgeImport,
+    wanted: ForgeImport,
+    policy: Policy,
+    *,
+    events: bool = False,
+    commits: bool | None = None,
+) -> ForgeImport:
+    reads = wanted.reads
+    if wanted.started_at is None:
+        repository = tx.repositories.get({wanted.repository_id})[wanted.repository_id]
+        reads = EVERYTHING if events else events_for_rules(tx, repository, policy)
+        commits = wanted.since is not None if commits is None else commits
+    if commits is not None:
+        reads = reads | {WHOLE_PULLS} if commits else reads - {WHOLE_PULLS}
+    begun = replace(wanted, started_at=wanted.started_at or tx.now, reads=reads)
     tx.forge_imports.replace(found, begun)
     return begun
 
 
 def next_page(forge: Forge, repository: Repository, at: ForgeImport) -> FactsPage:
     """Ask for the page at which an import stands. Raises ForgeTrouble. Not in a transaction."""
-    page = forge.page(repository.name, since=at.since, cursor=at.cursor)
+    # What was not read before is read from its beginning.
+    reads = {one: at.since if one in at.has_read else None for one in at.reads}
+    page = forge.page(repository.name, since=at.since, cursor=at.cursor, reads=reads)
     if page.cursor is not None and page.cursor == at.cursor:
         raise ForgeTrouble(f"The pages of {repository.name} go in circles at {at.cursor!r}.")
     return page
@@ -93,6 +130,7 @@ def _past_page(
         since=before.started_at - CLOCKS_DIFFER,
         started_at=None,
         finished_at=tx.now,
+        has_read=before.reads,
         due_at=tx.now + every,
     )
 

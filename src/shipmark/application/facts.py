@@ -45,4 +45,16 @@ class BranchPush:
     commits: tuple[PushedCommit, ...]
 
 
-Fact = RepositoryFacts | PullFacts | BranchPush | SourceEvent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesFileFacts:
+    """The file `.shipmark.yml` as it is on the default branch; no ``body``: there is none.
+
+    ``trouble`` is why the forge did not give it out; then nothing is known of it.
+    """
+
+    repository: str
+    body: bytes | None = None
+    trouble: str | None = None
+
+
+Fact = RepositoryFacts | PullFacts | BranchPush | SourceEvent | RulesFileFacts

@@ -47,7 +47,7 @@ class ForgeImporter:
 
     def work_once(self) -> int:
         """Go on with one import that is due; how many pages were recorded."""
-        claimed = transact(self._database, claim_due)
+        claimed = transact(self._database, partial(claim_due, policy=self._policy))
         if claimed is None:
             return 0
         repository, at = claimed

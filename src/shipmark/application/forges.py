@@ -3,7 +3,7 @@
 Asking takes time and may fail, so it never happens inside a transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -45,8 +45,18 @@ class Forge(Protocol):
     def commit(self, name: str, sha: str) -> Sequence[Fact]:
         """What brought a commit: pull requests, or else branches that it stands on."""
 
-    def page(self, name: str, *, since: datetime | None, cursor: str | None) -> FactsPage:
-        """A page of all there is since then. The cursor can be stored, and gone on from."""
+    def page(
+        self,
+        name: str,
+        *,
+        since: datetime | None,
+        cursor: str | None,
+        reads: Mapping[str, datetime | None],
+    ) -> FactsPage:
+        """A page of all there is since then. The cursor can be stored, and gone on from.
+
+        ``reads`` is what is wanted besides, each since when; see `import_scope`.
+        """
 
     def budget(self) -> str | None:
         """How much more may be asked, as last told, in words; None where that is not known."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from shipmark.application.deliveries import Delivery
 from shipmark.application.facts import Fact
+from shipmark.application.forges import ForgeAway
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
 from shipmark.application.record_facts import Inferrer, infer_nothing, record_facts
@@ -31,8 +32,8 @@ class Reader(Protocol):
     def read(self, delivery: Delivery) -> Sequence[Fact]:
         """The facts in it. Whatever it raises, the delivery cannot be read."""
 
-    def follow_up(self, delivery: Delivery) -> Sequence[Fact]:
-        """The facts that it takes a question to the forge to learn. What it raises may pass."""
+    def follow_up(self, delivery: Delivery, facts: Sequence[Fact]) -> Sequence[Fact]:
+        """What ``facts`` leave open and the forge can be asked. What it raises may pass."""
 
 
 def receive(tx: Transaction, deliveries: Sequence[Delivery]) -> list[bool]:
@@ -52,8 +53,9 @@ class Inbox:
     def work(self) -> int:
         """Do what is due now; how many deliveries were looked at."""
         claimed = transact(self.database, self._claim)
+        away: dict[str, ForgeAway] = {}
         for one in claimed:
-            self._do(one)
+            self._do(one, away)
         return len(claimed)
 
     def tidy(self) -> int:
@@ -65,7 +67,8 @@ class Inbox:
     def _claim(self, tx: Transaction) -> list[Delivery]:
         return tx.deliveries.claim_due(limit=CLAIMED_AT_ONCE, lease_until=tx.now + LEASE)
 
-    def _do(self, delivery: Delivery) -> None:
+    def _do(self, delivery: Delivery, away: dict[str, ForgeAway]) -> None:
+        """Read a delivery and record it. A forge that is ``away`` is asked nothing more."""
         try:
             facts = list(self.reader.read(delivery))
         except Exception as error:  # noqa: BLE001 - strangers write what is read
@@ -74,8 +77,9 @@ class Inbox:
             transact(self.database, lambda tx: tx.deliveries.finish(delivery.id, error=why))
             return
         try:
-            facts += self.reader.follow_up(delivery)
-            transact(self.database, partial(self._record, delivery=delivery, facts=facts))
+            trouble, told = self._followed_up(delivery, facts, away)
+            recording = partial(self._record, delivery=delivery, facts=told, trouble=trouble)
+            transact(self.database, recording)
         except Exception as error:
             # A refusal explains itself; what nobody foresaw is logged with its origin.
             why = str(error) or type(error).__name__
@@ -83,9 +87,33 @@ class Inbox:
             log.warning("a delivery waits", exc_info=origin, extra=_named(delivery) | {"why": why})
             transact(self.database, partial(self._postpone, delivery=delivery, why=why))
 
-    def _record(self, tx: Transaction, *, delivery: Delivery, facts: Sequence[Fact]) -> None:
+    def _followed_up(
+        self, delivery: Delivery, facts: Sequence[Fact], away: dict[str, ForgeAway]
+    ) -> tuple[ForgeAway | None, Sequence[Fact]]:
+        """All that a delivery tells, asked for or not; and why the forge could not be asked."""
+        try:
+            if delivery.forge in away:
+                raise away[delivery.forge]
+            return None, [*facts, *self.reader.follow_up(delivery, facts)]
+        except ForgeAway as trouble:
+            away[delivery.forge] = trouble
+            log.warning("a delivery waits", extra=_named(delivery) | {"why": trouble.message})
+            return trouble, facts
+
+    def _record(
+        self,
+        tx: Transaction,
+        *,
+        delivery: Delivery,
+        facts: Sequence[Fact],
+        trouble: ForgeAway | None,
+    ) -> None:
+        """What it tells by itself counts at once; the forge is asked for the rest again later."""
         record_facts(tx, facts, policy=self.policy, infer=self.infer, told_at=delivery.received_at)
-        tx.deliveries.finish(delivery.id)
+        if trouble is None:
+            tx.deliveries.finish(delivery.id)
+        else:
+            self._postpone(tx, delivery=delivery, why=trouble.message)
 
     def _postpone(self, tx: Transaction, *, delivery: Delivery, why: str) -> None:
         """Try it again later, ever more seldom, and no longer than attributions are retried."""

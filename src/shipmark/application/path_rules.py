@@ -4,11 +4,13 @@ A repository may have two sets of them: that of its own file is in force where t
 else what clients have stored.
 """
 
+import logging
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from shipmark.application.attribute import Touched
+from shipmark.application.facts import RulesFileFacts
 from shipmark.application.locate import locate_repositories
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
@@ -22,6 +24,8 @@ from shipmark.domain.path_rules import (
     PathRulesInvalid,
     compile_path_rules,
 )
+
+log = logging.getLogger(__name__)
 
 
 class Origin(StrEnum):
@@ -117,6 +121,31 @@ def save_rules_file(tx: Transaction, draft: FileDraft, *, policy: Policy) -> Rec
         return save_path_rules(tx, rules, policy=policy)
     except PathRulesInvalid as error:
         raise file.refusal(error) from None
+
+
+def record_rules_file(
+    tx: Transaction, repository_id: int, told: RulesFileFacts, *, policy: Policy
+) -> None:
+    """Make what a forge has in a repository's file the rules in force; without a file, what
+    clients stored. A file that cannot be used changes none: why, is kept with the repository."""
+    if policy.paths is None or policy.read_rules_file is None:
+        return
+    repository = tx.repositories.get({repository_id})[repository_id]
+    error = told.trouble
+    try:
+        if error is None and told.body is None:
+            without = PathRulesDraft(repository=repository.name, rules=None, origin=Origin.FILE)
+            save_path_rules(tx, without, policy=policy)
+        elif told.body is not None:
+            draft = FileDraft(repository=repository.name, body=told.body)
+            save_rules_file(tx, draft, policy=policy)
+    except InvalidArgument as refusal:
+        error = refusal.message
+    if error is not None:
+        about = {"repository": repository.name}
+        log.warning("the file of path rules cannot be used: %s", error, extra=about)
+    if error != repository.rules_file_error:
+        tx.repositories.update(repository_id, {"rules_file_error": error})
 
 
 def _compiled(rules: PathRules, policy: Policy) -> CompiledPathRules:

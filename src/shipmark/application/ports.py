@@ -71,7 +71,9 @@ class ForgeImport:
 
     A run brings all there is since an instant (None: ever). It began at ``started_at`` (None: there
     is none under way) and goes on from ``cursor``; ``finished_at`` is when the last one ended.
-    ``attempts`` in vain and their ``error`` are those since the last page.
+    ``attempts`` in vain and their ``error`` are those since the last page. ``reads`` is what the
+    run reads besides, as it was when it began (see `import_scope`); ``has_read``, what the last one
+    did.
     """
 
     repository_id: int
@@ -82,6 +84,8 @@ class ForgeImport:
     finished_at: datetime | None = None
     attempts: int = 0
     error: str | None = None
+    reads: frozenset[str] = frozenset()
+    has_read: frozenset[str] = frozenset()
 
 
 class ForgeImports(Protocol):
@@ -99,10 +103,16 @@ class ForgeImports(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryTold:
-    """As of when its forge told the name and the default branch of a repository."""
+    """As of when its forge told what of a repository.
+
+    ``forge_default_branch`` is what it told; ``default_branch_set_at``, when a client said another.
+    """
 
     named_as_of: datetime | None = None
     default_branch_as_of: datetime | None = None
+    archived_as_of: datetime | None = None
+    forge_default_branch: str | None = None
+    default_branch_set_at: datetime | None = None
 
 
 class Repositories(Protocol):

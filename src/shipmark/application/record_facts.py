@@ -1,16 +1,24 @@
 """Record what forges tell, whichever forge and whichever way: one use case for all facts."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from shipmark.application.facts import BranchPush, Fact, RepositoryFacts
+from shipmark.application.facts import BranchPush, Fact, RepositoryFacts, RulesFileFacts
+from shipmark.application.path_rules import record_rules_file
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
 from shipmark.application.record_pulls import PullFacts, record_pulls
-from shipmark.application.repositories import record_branch_commits, record_repository
-from shipmark.domain.events import SourceEvent
+from shipmark.application.repositories import (
+    is_of_another_forge,
+    record_branch_commits,
+    record_repository,
+)
+from shipmark.domain.events import SourceEvent, numbered
 from shipmark.domain.model import BranchCommit
+
+log = logging.getLogger(__name__)
 
 
 class Inferrer(Protocol):
@@ -37,13 +45,14 @@ def record_facts(
 
     ``told_at`` is when they were told, for those that do not say as of when they are true: now,
     unless it is given. A repository that nobody has added becomes known: a forge is set up to tell
-    of those that matter.
+    of those that matter. Nothing is recorded of one whose name is that of another forge's here.
     """
-    at = told_at or tx.now
-    for one in facts:
-        if isinstance(one, RepositoryFacts):
-            record_repository(tx, one, as_of=one.as_of or at, policy=policy)
-    rest = [one for one in facts if not isinstance(one, RepositoryFacts)]
+    strangers = _record_repositories(tx, facts, told_at or tx.now, policy)
+    rest = [
+        one
+        for one in facts
+        if not isinstance(one, RepositoryFacts) and one.repository not in strangers
+    ]
     ids = _ids(tx, {one.repository for one in rest})
     tx.repositories.lock(set(ids.values()), exclusive=True)
     pushes = [one for one in rest if isinstance(one, BranchPush)]
@@ -52,10 +61,32 @@ def record_facts(
     pulls = [one for one in rest if isinstance(one, PullFacts)]
     if pulls:
         record_pulls(tx, pulls, policy=policy)
-    events = [one for one in rest if isinstance(one, SourceEvent)]
+    for one in rest:
+        if isinstance(one, RulesFileFacts):
+            record_rules_file(tx, ids[one.repository], one, policy=policy)
+    events = [numbered(one, ids[one.repository]) for one in rest if isinstance(one, SourceEvent)]
     news = tx.events.add(events) if events else []
     if news:
         infer(tx, news, policy=policy)
+
+
+def _record_repositories(
+    tx: Transaction, facts: Sequence[Fact], at: datetime, policy: Policy
+) -> set[str]:
+    """Record what is said of repositories; the names of those that are another forge's here."""
+    strangers: set[str] = set()
+    for one in facts:
+        if isinstance(one, RepositoryFacts):
+            found = record_repository(tx, one, as_of=one.as_of or at, policy=policy)
+            if is_of_another_forge(found, one):
+                log.warning(
+                    "what %s tells of a repository is left out: here it is of %s",
+                    one.source,
+                    found.source,
+                    extra={"repository": one.name},
+                )
+                strangers.add(one.name)
+    return strangers
 
 
 def _ids(tx: Transaction, names: set[str]) -> dict[str, int]:

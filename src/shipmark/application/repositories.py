@@ -10,10 +10,11 @@ from shipmark.application.facts import RepositoryFacts
 from shipmark.application.policy import Policy
 from shipmark.application.ports import RepositoryTold, Transaction
 from shipmark.application.set_services import repair_waiting_assignments
+from shipmark.domain.errors import InvalidArgument
 from shipmark.domain.model import BranchCommit, Repository
 
 REMATCHED_AT_ONCE = 1000
-CHANGEABLE = ("name", "default_branch", "source", "source_id")
+CHANGEABLE = ("name", "default_branch", "source", "source_id", "archived")
 
 
 def upsert_repository(
@@ -21,12 +22,26 @@ def upsert_repository(
 ) -> Repository:
     """Make a repository known or change it; another default branch moves what was attributed.
 
-    ``facts`` are default_branch, source and source_id; what is absent stays.
+    ``facts`` are default_branch, source and source_id; what is absent stays. The default branch
+    stands until its forge changes it later. Raises InvalidArgument for the id of another one.
     """
     # A bare name may mean another repository by its last part; here only the full name counts.
     known = {one.name.casefold(): one for one in tx.repositories.named({name}).get(name, [])}
-    found = known.get(name.casefold()) or tx.repositories.add(name, facts)
-    return _change(tx, found.id, {"name": name, **facts}, policy)
+    found = known.get(name.casefold()) or tx.repositories.add(name, {})
+    _check_id(tx, found, facts)
+    said = {"default_branch_set_at": tx.now} if "default_branch" in facts else {}
+    return _change(tx, found.id, {"name": name, **facts, **said}, policy)
+
+
+def _check_id(tx: Transaction, found: Repository, facts: Mapping[str, Any]) -> None:
+    source, source_id = (facts.get(key, getattr(found, key)) for key in ("source", "source_id"))
+    other = tx.repositories.by_source(source, source_id) if source and source_id else None
+    if other is not None and other.id != found.id:
+        raise InvalidArgument(
+            f"source_id '{source_id}' is the id that {source} has for {other.name}. Leave it out, "
+            "or correct it.",
+            argument="source_id",
+        )
 
 
 def record_repository(
@@ -40,7 +55,7 @@ def record_repository(
     found = _known_as(tx, facts) or tx.repositories.add(facts.name, {})
     tx.repositories.lock({found.id}, exclusive=True)
     before = tx.repositories.get({found.id})[found.id]
-    if before.source not in (None, facts.source):
+    if is_of_another_forge(before, facts):
         # Two forges have one of this name: it stays with the first.
         return before
     told = tx.repositories.told(before.id)
@@ -54,6 +69,11 @@ def record_repository(
     if former or told_now != told:
         tx.repositories.save_told(before.id, told_now, former_names=former)
     return after
+
+
+def is_of_another_forge(repository: Repository, facts: RepositoryFacts) -> bool:
+    """Whether a repository is said to be of another forge than the one that tells of its name."""
+    return repository.source is not None and repository.source.strip().lower() != facts.source
 
 
 def _known_as(tx: Transaction, facts: RepositoryFacts) -> Repository | None:
@@ -79,9 +99,16 @@ def _heard(
         after = replace(after, name=facts.name, source=facts.source, source_id=facts.source_id)
         told = replace(told, named_as_of=as_of)
     branch = facts.values.get("default_branch")
-    if branch and _is_newer(told.default_branch_as_of, as_of, before.default_branch, branch):
-        after = replace(after, default_branch=branch)
-        told = replace(told, default_branch_as_of=as_of)
+    if branch and _is_newer(told.default_branch_as_of, as_of, told.forge_default_branch, branch):
+        set_at = told.default_branch_set_at
+        # What it said before is no news: a client may have said another since, and meant it.
+        if branch != told.forge_default_branch and (set_at is None or as_of >= set_at):
+            after = replace(after, default_branch=branch)
+        told = replace(told, default_branch_as_of=as_of, forge_default_branch=branch)
+    archived = facts.archived
+    if archived is not None and _is_newer(told.archived_as_of, as_of, before.archived, archived):
+        after = replace(after, archived=archived)
+        told = replace(told, archived_as_of=as_of)
     return after, told
 
 
@@ -96,7 +123,7 @@ def _is_taken(tx: Transaction, repository: Repository) -> bool:
 
 def _is_newer(stored_as_of: datetime | None, as_of: datetime, stored: Any, value: Any) -> bool:
     """Whether a value stands over what is stored; of two as of one instant, the greater does."""
-    return stored_as_of is None or (as_of, value) >= (stored_as_of, stored or "")
+    return stored_as_of is None or (as_of, str(value)) >= (stored_as_of, str(stored or ""))
 
 
 def _change(

@@ -56,6 +56,23 @@ def forge(
     again: Annotated[
         bool, typer.Option("--again", help="Everything, also what was imported before.")
     ] = False,
+    events: Annotated[
+        bool,
+        typer.Option(
+            "--events",
+            help="All events of the past, too: runs, deployments, releases and tags. "
+            "Default: those that a deploy rule is about.",
+        ),
+    ] = False,
+    commits: Annotated[
+        bool | None,
+        typer.Option(
+            "--commits/--no-commits",
+            help="The commits and files of each merged pull request, where that takes calls of its "
+            "own. Default: of those that changed since the last import.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Import pull requests and commits from a forge's API.
 
@@ -78,7 +95,15 @@ def forge(
         for name in repositories:
             chosen = _forge_of(opened, forges, name, source)
             repository = _made_known(opened, policy, chosen, name)
-            at = transact(opened, partial(begin, repository_id=repository.id, again=again))
+            beginning = partial(
+                begin,
+                repository_id=repository.id,
+                policy=policy,
+                again=again,
+                events=events,
+                commits=commits,
+            )
+            at = transact(opened, beginning)
             with _shown(repository.name) as show:
                 pages = 0
                 while at.started_at is not None:

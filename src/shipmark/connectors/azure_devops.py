@@ -5,6 +5,7 @@ change: facts about it are as of the answer that told them.
 """
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -27,6 +28,7 @@ from shipmark.connectors.azure_devops_requests import (
     PAGE_SIZE,
     answer,
     answer_if_any,
+    file_if_any,
     get,
     limits,
     post,
@@ -43,11 +45,12 @@ from shipmark.connectors.exchange import Dialogue, Response
 from shipmark.connectors.pages import Page
 from shipmark.connectors.payloads import SHA, Text, Wire
 from shipmark.connectors.pull_events import with_merges
+from shipmark.connectors.rules_file import FILE_NAME
 
 __all__ = (
     "SOURCE", "authorization", "commit", "commits_page", "delivery_id", "deployments_page",
     "follow_up", "is_genuine", "limits", "pull", "pulls_page", "pushes_page", "read_webhook",
-    "repository", "runs_page",
+    "repository", "rules_file", "runs_page",
 )  # fmt: skip
 
 UNKNOWN_COMMIT: Final = frozenset({400, 404})
@@ -106,6 +109,13 @@ def repository(name: str) -> Dialogue[RepositoryFacts | None]:
     response = yield get(repository_path(name))
     wire = answer_if_any(RepositoryWire, response, f"the repository {name}")
     return None if wire is None else repository_facts(wire, as_of=_as_of(response))
+
+
+def rules_file(name: str) -> Dialogue[bytes | None]:
+    """The file of path rules on the default branch; None: there is none."""
+    asking = get(f"{repository_path(name)}/items", {"path": f"/{FILE_NAME}"})
+    response = yield replace(asking, headers={"accept": "application/octet-stream"})
+    return file_if_any(response, f"{FILE_NAME} of {name}")
 
 
 def pulls_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:

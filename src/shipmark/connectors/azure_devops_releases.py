@@ -138,6 +138,20 @@ def deployments_page(
     return Page(facts=tuple(facts), cursor=response.headers.get(CONTINUATION) or None)
 
 
+def repository_deployments_page(
+    name: str, *, base_url: str, since: datetime | None, cursor: str | None
+) -> Dialogue[Page]:
+    """Those of one repository: a list is of the whole project."""
+    project = name.partition("/")[0]
+    page = yield from deployments_page(project, base_url=base_url, since=since, cursor=cursor)
+    facts = tuple(
+        one
+        for one in page.facts
+        if isinstance(one, SourceEvent) and one.repository.casefold() == name.casefold()
+    )
+    return Page(facts=facts, cursor=page.cursor)
+
+
 def _deployments(project: str, base_url: str, query: Query) -> Request:
     return get(f"{release_base(base_url)}{project_path(project)}/release/deployments", query)
 

@@ -73,6 +73,12 @@ def answer_if_any(shape: type[Shape], response: Response, asked: str) -> Shape |
     return forge_errors.answer_if_any(shape, response, asked)
 
 
+def file_if_any(response: Response, asked: str) -> bytes | None:
+    """A file; None where there is none. Raises ForgeError."""
+    _check_signed_in(response, asked)
+    return forge_errors.file_if_any(response, asked)
+
+
 def _check_signed_in(response: Response, asked: str) -> None:
     if response.status in SIGN_IN:
         raise ForgeRefused(

@@ -21,14 +21,15 @@ from shipmark.connectors.bitbucket_cloud_facts import (
     repository_facts,
 )
 from shipmark.connectors.exchange import Dialogue, Request, Response
-from shipmark.connectors.forge_errors import GONE, answer, answer_if_any
+from shipmark.connectors.forge_errors import GONE, answer, answer_if_any, file_if_any
 from shipmark.connectors.merge_messages import read_merge_message
 from shipmark.connectors.pages import Page
 from shipmark.connectors.payloads import Text, UnreadablePayload, Wire, read
 from shipmark.connectors.pull_events import with_merges
+from shipmark.connectors.rules_file import FILE_NAME
 from shipmark.connectors.watermarks import Watermark
 
-__all__ = ["SOURCE", "commit", "commits_page", "pull", "pulls_page", "repository"]
+__all__ = ["SOURCE", "commit", "commits_page", "pull", "pulls_page", "repository", "rules_file"]
 
 PULLS = 50
 """The most pull requests that Bitbucket puts on a page."""
@@ -55,6 +56,25 @@ def repository(name: str) -> Dialogue[RepositoryFacts | None]:
         return None
     moved = found.full_name.lower() != name.lower()
     return repository_facts(found, former_name=name if moved else None)
+
+
+def rules_file(name: str) -> Dialogue[bytes | None]:
+    """The file of path rules on the main branch; None: there is none.
+
+    A file is asked for as of a commit, so the main branch and its newest commit come first.
+    """
+    response = yield Request(path=repository_path(name))
+    found = answer_if_any(Repository, response, f"the repository {name}")
+    if found is None or found.mainbranch is None:
+        return None
+    branch = quote(found.mainbranch.name, safe="")
+    path = repository_path(name, f"/commits/{branch}")
+    response = yield Request(path=path, query={"pagelen": 1})
+    newest = answer_if_any(_Commits, response, f"the newest commit of {name}")
+    if newest is None or not newest.values:
+        return None
+    path = repository_path(name, f"/src/{newest.values[0].hash}/{FILE_NAME}")
+    return file_if_any((yield Request(path=path)), f"{FILE_NAME} of {name}")
 
 
 class _Pulls(Wire):

@@ -16,16 +16,10 @@ from shipmark.connectors.exchange import Dialogue, Request
 from shipmark.connectors.forge_errors import answer
 from shipmark.connectors.pages import Page, next_page, page_number
 from shipmark.connectors.payloads import Instant, Text, Wire
-from shipmark.connectors.walks import Walk, walk
 from shipmark.domain.events import EventSource, SourceEvent
 
 ENDS = {"SUCCESSFUL": True, "FAILED": False, "ERROR": False, "STOPPED": False, "EXPIRED": False}
 """Which ends of pipelines and deployments are a success."""
-
-
-def runs_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
-    """Past pipelines, deployments and tags, a page of one kind at a time."""
-    return walk(WALKS, name, since=since, cursor=cursor)
 
 
 class _Named(Wire):
@@ -61,7 +55,7 @@ class _Pipelines(Wire):
     values: tuple[_Pipeline, ...]
 
 
-def _pipelines(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+def pipelines_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
     """Pipelines, the newest first, to the first that was made before ``since``."""
     page = page_number(cursor)
     response = yield Request(
@@ -122,7 +116,7 @@ class _Deployments(Wire):
     values: tuple[_Deployment, ...]
 
 
-def _deployments(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+def deployments_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
     """Deployments to environments, which no webhook tells. Their order is not documented, so all
     are read; and they tell their environment only by its id."""
     page = page_number(cursor)
@@ -170,7 +164,7 @@ class _Tags(Wire):
     values: tuple[_Tag, ...]
 
 
-def _tags(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+def tags_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
     """Tags. One that is not annotated is as old as its commit: nothing else is known of it."""
     page = page_number(cursor)
     response = yield Request(
@@ -184,6 +178,3 @@ def _tags(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Pag
         if (at := one.date or one.target.date) and (since is None or at >= since)
     ]
     return Page(facts=tuple(events), cursor=next_page(page, listed, PAGE))
-
-
-WALKS: dict[str, Walk] = {"pipelines": _pipelines, "deployments": _deployments, "tags": _tags}

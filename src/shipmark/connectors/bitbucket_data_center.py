@@ -22,13 +22,23 @@ from shipmark.connectors.bitbucket_data_center_facts import (
     repository_facts,
 )
 from shipmark.connectors.exchange import Dialogue, Request, Response
-from shipmark.connectors.forge_errors import GONE, answer, answer_if_any
+from shipmark.connectors.forge_errors import GONE, answer, answer_if_any, file_if_any
 from shipmark.connectors.pages import Page
 from shipmark.connectors.payloads import SHA, Text, Wire, read
 from shipmark.connectors.pull_events import with_merges
+from shipmark.connectors.rules_file import FILE_NAME
 from shipmark.domain.events import EventSource
 
-__all__ = ["SOURCE", "commit", "commits_page", "pull", "pulls_page", "repository", "runs_page"]
+__all__ = [
+    "SOURCE",
+    "commit",
+    "commits_page",
+    "pull",
+    "pulls_page",
+    "repository",
+    "rules_file",
+    "runs_page",
+]
 
 PAGE = 100
 TAGS = 25
@@ -61,6 +71,12 @@ def _default_branch(name: str) -> Dialogue[str | None]:
     if response.status in {NO_CONTENT, *GONE}:
         return None
     return answer(Ref, response, f"the default branch of {name}").branch
+
+
+def rules_file(name: str) -> Dialogue[bytes | None]:
+    """The file of path rules on the default branch; None: there is none."""
+    response = yield Request(path=repository_path(name, f"/raw/{FILE_NAME}"))
+    return file_if_any(response, f"{FILE_NAME} of {name}")
 
 
 class _Slice(Wire, rename="camel"):

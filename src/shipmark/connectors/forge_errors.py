@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from shipmark.connectors.exchange import Response
 from shipmark.connectors.payloads import read
+from shipmark.connectors.rules_file import LARGEST_FILE
 from shipmark.domain.errors import ShipmarkError
 
 LONGEST_REASON = 200
@@ -83,6 +84,14 @@ def answer(shape: type[Shape], response: Response, asked: str) -> Shape:
 def answer_if_any(shape: type[Shape], response: Response, asked: str) -> Shape | None:
     """The same, None where there is no such thing."""
     return None if response.status in GONE else answer(shape, response, asked)
+
+
+def file_if_any(response: Response, asked: str) -> bytes | None:
+    """A file, as far as one may be of use; None where there is no such file. Raises ForgeError."""
+    if response.status in GONE:
+        return None
+    check(response, asked)
+    return response.body[: LARGEST_FILE + 1]
 
 
 def _reason(response: Response) -> str:

@@ -1,16 +1,19 @@
 """Where each forge is, what it can be asked, and how it wants its token."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from shipmark.application.facts import Fact, RepositoryFacts
+from shipmark.application.import_scope import parts, whole
 from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors import (
     azure_devops,
+    azure_devops_releases,
     bitbucket_cloud,
+    bitbucket_cloud_runs,
     bitbucket_data_center,
     bitbucket_limits,
     gitea,
@@ -18,14 +21,17 @@ from shipmark.connectors import (
     github_auth,
     github_limits,
     github_pulls,
+    github_runs,
     gitlab,
     gitlab_limits,
+    gitlab_run_pages,
 )
 from shipmark.connectors.azure_devops_releases import release_base
 from shipmark.connectors.exchange import Dialogue
 from shipmark.connectors.limits import plain_limits
 from shipmark.connectors.pages import Page
 from shipmark.connectors.transport import Server
+from shipmark.domain.events import EventSource
 
 PUBLIC = {
     "github": "https://github.com",
@@ -49,12 +55,21 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventList:
+    """A list of a forge that tells events of the past, and in which words of `import_scope`."""
+
+    page: Callable[..., Dialogue[Page]]
+    tells: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
     """The dialogues of one forge.
 
-    ``commits_page`` tells a branch's own commits; or also those of merged pull requests, if
-    ``pulls_page`` tells of these which pull request they belong to. Else it is None: they would
-    be taken for pushed ones.
+    ``has_whole_pulls`` is whether ``pulls_page`` tells the commits and files of pull requests.
+    ``events`` are lists by a name that stands in cursors. ``commits_page`` tells a branch's own
+    commits; or also those of merged pull requests, if ``pulls_page`` tells of these which pull
+    request they belong to. Else it is None: they would be taken for pushed ones.
     """
 
     repository: Callable[[str], Dialogue[RepositoryFacts | None]]
@@ -62,18 +77,73 @@ class Questions:
     commits_page: Callable[..., Dialogue[Page]] | None
     pull: Callable[[str, int], Dialogue[PullFacts | None]]
     commit: Callable[[str, str], Dialogue[list[Fact]]]
+    rules_file: Callable[[str], Dialogue[bytes | None]]
+    events: Mapping[str, EventList]
+    has_whole_pulls: bool
 
 
+def _list(page: Callable[..., Dialogue[Page]], *tells: str) -> EventList:
+    return EventList(page=page, tells=frozenset(tells))
+
+
+RELEASES, TAGS, PUSHES = (
+    whole(one) for one in (EventSource.RELEASE, EventSource.TAG, EventSource.PUSH)
+)
 GITHUB = Questions(
     repository=github.repository,
     pulls_page=github_pulls.pulls_page,
     commits_page=github.commits_page,
     pull=github_pulls.pull,
     commit=github.commit,
+    rules_file=github.rules_file,
+    events={
+        "runs": _list(github_runs.runs_page, whole(EventSource.GITHUB_ACTIONS)),
+        "jobs": _list(github_runs.jobs_page, parts(EventSource.GITHUB_ACTIONS)),
+        "deployments": _list(github_runs.deployments_page, whole(EventSource.GITHUB_DEPLOYMENTS)),
+        "releases": _list(github_runs.releases_page, RELEASES),
+        "tags": _list(github_runs.tags_page, TAGS),
+    },
+    has_whole_pulls=True,
 )
+GITEA_EVENTS = {
+    "releases": _list(gitea.releases_page, RELEASES),
+    "tags": _list(gitea.tags_page, TAGS),
+}
+GITLAB_EVENTS = {
+    "pipelines": _list(gitlab_run_pages.pipelines_page, whole(EventSource.GITLAB_PIPELINES)),
+    "jobs": _list(gitlab_run_pages.jobs_page, parts(EventSource.GITLAB_PIPELINES)),
+    "deployments": _list(gitlab_run_pages.deployments_page, whole(EventSource.GITLAB_DEPLOYMENTS)),
+    "releases": _list(gitlab_run_pages.releases_page, RELEASES),
+    "tags": _list(gitlab_run_pages.tags_page, TAGS),
+}
+CLOUD_EVENTS = {
+    "pipelines": _list(bitbucket_cloud_runs.pipelines_page, whole(EventSource.BITBUCKET_PIPELINES)),
+    "deployments": _list(
+        bitbucket_cloud_runs.deployments_page, parts(EventSource.BITBUCKET_PIPELINES)
+    ),
+    "tags": _list(bitbucket_cloud_runs.tags_page, TAGS),
+}
+DATA_CENTER_EVENTS = {"tags": _list(bitbucket_data_center.runs_page, TAGS)}
 
 
-def questions(module: Any, *, commits: bool = True) -> Questions:
+def _azure_events(url: str) -> dict[str, EventList]:
+    stages = parts(EventSource.AZURE_PIPELINES)
+    releases = partial(azure_devops_releases.repository_deployments_page, base_url=url)
+    return {
+        "runs": _list(azure_devops.runs_page, whole(EventSource.AZURE_PIPELINES)),
+        "stages": _list(partial(azure_devops.runs_page, stages=True), stages),
+        "deployments": _list(releases, stages),
+        "pushes": _list(azure_devops.pushes_page, PUSHES, TAGS),
+    }
+
+
+def questions(
+    module: Any,
+    events: Mapping[str, EventList],
+    *,
+    commits: bool = True,
+    has_whole_pulls: bool = False,
+) -> Questions:
     """The dialogues of a forge that has them all in one module."""
     return Questions(
         repository=module.repository,
@@ -81,6 +151,9 @@ def questions(module: Any, *, commits: bool = True) -> Questions:
         commits_page=module.commits_page if commits else None,
         pull=module.pull,
         commit=module.commit,
+        rules_file=module.rules_file,
+        events=events,
+        has_whole_pulls=has_whole_pulls,
     )
 
 
@@ -94,14 +167,16 @@ def server_of(source: str, url: str) -> tuple[Questions, Server]:
             return GITHUB, Server(source=source, address=address, limits=github_limits.limits)
         case "gitlab":
             server = Server(source=source, address=below, limits=gitlab_limits.limits)
-            return questions(gitlab), server
+            return questions(gitlab, GITLAB_EVENTS), server
         case "bitbucket":
             is_cloud = url in BITBUCKET_CLOUD
             address = partial(_below, PUBLIC[source]) if is_cloud else below
             server = Server(source=source, address=address, limits=bitbucket_limits.limits)
-            return questions(bitbucket_cloud if is_cloud else bitbucket_data_center), server
+            if is_cloud:
+                return questions(bitbucket_cloud, CLOUD_EVENTS), server
+            return questions(bitbucket_data_center, DATA_CENTER_EVENTS), server
         case "azure_devops":
-            return questions(azure_devops, commits=False), Server(
+            return questions(azure_devops, _azure_events(url), commits=False), Server(
                 source=source,
                 address=partial(_azure_address, url),
                 limits=azure_devops.limits,
@@ -110,7 +185,8 @@ def server_of(source: str, url: str) -> tuple[Questions, Server]:
             )
         case "gitea":
             address = partial(gitea.address, url)
-            return questions(gitea), Server(source=source, address=address, limits=plain_limits)
+            asked = questions(gitea, GITEA_EVENTS, has_whole_pulls=True)
+            return asked, Server(source=source, address=address, limits=plain_limits)
     raise ValueError(f"{source} is no forge that can be asked.")
 
 

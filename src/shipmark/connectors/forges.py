@@ -1,23 +1,42 @@
 """The forges that an operator has set up: which serves which repository, and how it is asked."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from shipmark.application.facts import Fact, RepositoryFacts
 from shipmark.application.forges import ForgeAway, ForgeTrouble
+from shipmark.application.import_scope import WHOLE_PULLS
 from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors.exchange import Dialogue, Result
-from shipmark.connectors.forge_errors import ForgeError, ForgeUnavailable, RateLimited
-from shipmark.connectors.forge_servers import PUBLIC, Access, Questions, headers_of, server_of
+from shipmark.connectors.forge_errors import (
+    ForgeError,
+    ForgeNotFound,
+    ForgeRefused,
+    ForgeUnavailable,
+    RateLimited,
+)
+from shipmark.connectors.forge_questions import follow_ups, rules_file, with_whole_pulls
+from shipmark.connectors.forge_servers import (
+    PUBLIC,
+    Access,
+    EventList,
+    Questions,
+    headers_of,
+    server_of,
+)
 from shipmark.connectors.github_app import AppCallers
 from shipmark.connectors.pages import Page
 from shipmark.connectors.payloads import UnreadablePayload
 from shipmark.connectors.transport import Caller, Transport
 from shipmark.connectors.walks import Walk, walk
 from shipmark.domain.model import Repository
+
+log = logging.getLogger(__name__)
 
 PUSHED_LATER = timedelta(days=30)
 """Commits are asked for by when they were made, and may have been pushed so much later."""
@@ -34,12 +53,6 @@ class Forge:
         self._transport = transport
         self._callers = callers
         self._last_caller = Caller(name="nobody yet")
-        self._kinds: dict[str, Walk] = {
-            "repository": self._repository_page,
-            "pulls": self._pulls_page,
-        }
-        if asked.commits_page is not None:
-            self._kinds["commits"] = partial(self._commits_page, asked.commits_page)
 
     @property
     def source(self) -> str:
@@ -55,9 +68,41 @@ class Forge:
         """Everything about one pull request; None: there is none of this number."""
         return self.hold(name, self._asked.pull(name, number))
 
-    def page(self, name: str, *, since: datetime | None, cursor: str | None) -> Page:
-        """First the repository itself, then its pull requests, then its default branch."""
-        return self.hold(name, walk(self._kinds, name, since=since, cursor=cursor))
+    def page(
+        self,
+        name: str,
+        *,
+        since: datetime | None,
+        cursor: str | None,
+        reads: Mapping[str, datetime | None] = MappingProxyType({}),
+    ) -> Page:
+        """First the repository itself, then its path rules, its pull requests, the commits of its
+        default branch, and what events are wanted."""
+        return self.hold(name, walk(self._kinds(reads), name, since=since, cursor=cursor))
+
+    def _kinds(self, reads: Mapping[str, datetime | None]) -> dict[str, Walk]:
+        asked = self._asked
+        is_wanted = WHOLE_PULLS in reads and not asked.has_whole_pulls
+        kinds: dict[str, Walk] = {
+            "repository": self._repository_page,
+            "rules": self._rules_page,
+            "pulls": partial(self._pulls_page, whole=is_wanted),
+        }
+        if asked.commits_page is not None:
+            kinds["commits"] = partial(self._commits_page, asked.commits_page)
+        for kind, events in asked.events.items():
+            sinces = [since for word, since in reads.items() if word in events.tells]
+            if sinces:
+                earliest = None if None in sinces else min(one for one in sinces if one)
+                kinds[kind] = partial(self._events_page, events, earliest)
+        return kinds
+
+    def follow_up(self, facts: Sequence[Fact]) -> list[Fact]:
+        """What a webhook's facts leave open. What cannot be told is left out, and logged."""
+        told: list[Fact] = []
+        for name, question in follow_ups(self._asked, self.source, facts):
+            told += self.hold_if_told(name, question)
+        return told
 
     def budget(self) -> str | None:
         limits = self._transport.budget(self._last_caller)
@@ -80,6 +125,22 @@ class Forge:
         except (ForgeError, UnreadablePayload) as error:
             raise ForgeTrouble(error.message) from error
 
+    def hold_if_told(self, name: str, dialogue: Dialogue[list[Fact]]) -> list[Fact]:
+        """The same of a question that may stay open; only a forge that is away is trouble."""
+        try:
+            return self.hold(name, dialogue)
+        except ForgeAway:
+            raise
+        except ForgeTrouble as trouble:
+            # It would be so each time; what was delivered counts without.
+            log.warning("cannot ask forge: %s", trouble.message, extra={"forge": self.source})
+            return []
+
+    def _rules_page(
+        self, name: str, _since: datetime | None, _cursor: str | None
+    ) -> Dialogue[Page]:
+        return Page(facts=((yield from rules_file(self._asked, self.source, name)),))
+
     def _repository_page(
         self, name: str, _since: datetime | None, _cursor: str | None
     ) -> Dialogue[Page]:
@@ -88,8 +149,28 @@ class Forge:
             raise ForgeTrouble(f"{self.source} has no repository {name}, or does not show it.")
         return Page(facts=(facts,))
 
-    def _pulls_page(self, name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
-        return self._asked.pulls_page(name, since=since, cursor=cursor)
+    def _pulls_page(
+        self, name: str, since: datetime | None, cursor: str | None, *, whole: bool
+    ) -> Dialogue[Page]:
+        page = yield from self._asked.pulls_page(name, since=since, cursor=cursor)
+        return (yield from with_whole_pulls(self._asked, name, page)) if whole else page
+
+    def _events_page(
+        self,
+        events: EventList,
+        since: datetime | None,
+        name: str,
+        _since: datetime | None,
+        cursor: str | None,
+    ) -> Dialogue[Page]:
+        """Events, since when these were last read. Where the forge does not let us read a list,
+        the rest counts without."""
+        try:
+            return (yield from events.page(name, since=since, cursor=cursor))
+        except (ForgeRefused, ForgeNotFound) as refusal:
+            about = {"forge": self.source, "repository": name}
+            log.warning("cannot ask forge: %s", refusal.message, extra=about)
+            return Page(facts=())
 
     def _commits_page(
         self,

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from shipmark.application.facts import Fact, PushedCommit, RepositoryFacts
 from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors.exchange import Dialogue, Request, Response
-from shipmark.connectors.forge_errors import answer, answer_if_any
+from shipmark.connectors.forge_errors import answer, answer_if_any, file_if_any
 from shipmark.connectors.gitea_facts import (
     SOURCE,
     PullRequest,
@@ -29,6 +29,7 @@ from shipmark.connectors.gitea_facts import (
 from shipmark.connectors.pages import Page, page_number
 from shipmark.connectors.payloads import SHA, Instant, Text, Wire, told
 from shipmark.connectors.pull_events import with_merges
+from shipmark.connectors.rules_file import FILE_NAME
 
 PAGE_SIZE = 50
 """More than a server gives out, unless it is set to."""
@@ -72,6 +73,12 @@ def repository(name: str) -> Dialogue[RepositoryFacts | None]:
 def _repository(name: str) -> Dialogue[Repository | None]:
     response = yield _get(_home(name))
     return answer_if_any(Repository, response, f"the repository {name}")
+
+
+def rules_file(name: str) -> Dialogue[bytes | None]:
+    """The file of path rules on the default branch; None: there is none."""
+    response = yield Request(path=f"{_home(name)}/raw/{FILE_NAME}")
+    return file_if_any(response, f"{FILE_NAME} of {name}")
 
 
 def pulls_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:

@@ -6,6 +6,7 @@ tag the SHA of the tag itself, and `push`, which tells the commit. Only `push` i
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from shipmark.application.facts import Fact, PushedCommit
@@ -105,6 +106,7 @@ class PushEvent(Wire):
     after: SHA
     repository: Repository
     commits: tuple[PushCommit, ...] | None = None
+    total_commits: int = 0
     head_commit: PushCommit | None = None
 
 
@@ -120,7 +122,11 @@ def _push(payload: Any) -> list[Fact]:
     branch = branch_of(event.ref)
     if not branch:
         return []
-    commits = pushed(name, branch, tuple(one.fact for one in event.commits or ()))
+    facts = tuple(one.fact for one in event.commits or ())
+    if event.total_commits > len(facts):
+        # Only the newest few are told; of what the others changed, nothing is known.
+        facts = tuple(replace(one, files=None) for one in facts)
+    commits = pushed(name, branch, facts)
     pushing = push_event(SOURCE, name, branch, at, before=event.before, after=event.after)
     return [*commits, pushing]
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from shipmark.application.facts import BranchPush, Fact, RepositoryFacts
 from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors.exchange import Dialogue, Request
-from shipmark.connectors.forge_errors import answer, answer_if_any
+from shipmark.connectors.forge_errors import answer, answer_if_any, file_if_any
 from shipmark.connectors.github_facts import (
     SOURCE,
     Repository,
@@ -22,6 +22,7 @@ from shipmark.connectors.github_pulls import pull
 from shipmark.connectors.pages import Page, next_page, page_number
 from shipmark.connectors.payloads import SHA, Instant, Number, Text, Wire
 from shipmark.connectors.pull_events import with_merges
+from shipmark.connectors.rules_file import FILE_NAME
 
 HEADERS = {"accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"}
 PAGE_SIZE = 100
@@ -54,6 +55,13 @@ def repository(name: str) -> Dialogue[RepositoryFacts | None]:
 def _repository(name: str) -> Dialogue[Repository | None]:
     response = yield get(home(name))
     return answer_if_any(Repository, response, f"the repository {name}")
+
+
+def rules_file(name: str) -> Dialogue[bytes | None]:
+    """The file of path rules on the default branch; None: there is none."""
+    raw = {**HEADERS, "accept": "application/vnd.github.raw+json"}
+    response = yield Request(path=f"{home(name)}/contents/{FILE_NAME}", headers=raw)
+    return file_if_any(response, f"{FILE_NAME} of {name}")
 
 
 class Signature(Wire):

@@ -83,6 +83,20 @@ def runs_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialo
     return _page(events, since=since, cursor=_next(page, found, news, PAGE_SIZE))
 
 
+def jobs_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+    """The jobs of such runs, which cost a call for each run."""
+    page = page_number(cursor)
+    response = yield get(f"{home(name)}/actions/runs", per_page=PAGE_SIZE, page=page)
+    found = answer(Runs, response, f"the workflow runs of {name}").workflow_runs
+    news = [run for run in found if since is None or run.created_at >= since - LONGEST]
+    events: list[SourceEvent] = []
+    for run in news:
+        ended = run_event(name, run, run.repository.id if run.repository else None)
+        if ended and (since is None or ended.at >= since):
+            events += yield from jobs(name, run.id)
+    return _page(events, since=since, cursor=_next(page, found, news, PAGE_SIZE))
+
+
 def jobs(name: str, run_id: int) -> Dialogue[tuple[SourceEvent, ...]]:
     """The jobs of the last attempt of a run, those that ended; none if there is no such run."""
     events: list[SourceEvent | None] = []

@@ -114,6 +114,7 @@ class PushEvent(Wire):
     after: SHA
     repository: Repository
     commits: tuple[PushCommit, ...] = ()
+    forced: bool = False
     head_commit: PushCommit | None = None
 
 
@@ -136,7 +137,11 @@ def _push(payload: Any) -> list[Fact]:
 def _commits(event: PushEvent, branch: str) -> list[Fact]:
     """The commits that the branch got. The head of a new branch may be an old commit of another
     one, and then it is not among them: it is not this branch's own."""
-    commits = tuple(pushed_commit(one.id, one.timestamp, one.files) for one in event.commits)
+    # What was taken off a branch by force is not among the files.
+    commits = tuple(
+        pushed_commit(one.id, one.timestamp, None if event.forced else one.files)
+        for one in event.commits
+    )
     name = event.repository.full_name
     return [BranchPush(repository=name, branch=branch, commits=commits)] if commits else []
 

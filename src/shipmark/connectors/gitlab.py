@@ -12,7 +12,7 @@ from urllib.parse import quote
 from shipmark.application.facts import BranchPush, Fact, PushedCommit, RepositoryFacts
 from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors.exchange import Dialogue, Request, Response
-from shipmark.connectors.forge_errors import answer, answer_if_any
+from shipmark.connectors.forge_errors import answer, answer_if_any, file_if_any
 from shipmark.connectors.gitlab_facts import (
     SOURCE,
     Commit,
@@ -25,9 +25,10 @@ from shipmark.connectors.gitlab_facts import (
 from shipmark.connectors.pages import Page, page_number
 from shipmark.connectors.payloads import Text, Wire
 from shipmark.connectors.pull_events import with_merges
+from shipmark.connectors.rules_file import FILE_NAME
 from shipmark.connectors.watermarks import Watermark
 
-__all__ = ["SOURCE", "commit", "commits_page", "pull", "pulls_page", "repository"]
+__all__ = ["SOURCE", "commit", "commits_page", "pull", "pulls_page", "repository", "rules_file"]
 
 PAGE = 100
 """The most that GitLab puts on a page."""
@@ -44,6 +45,13 @@ def repository(name: str) -> Dialogue[RepositoryFacts | None]:
     response = yield Request(path=project_path(name))
     project = answer_if_any(Project, response, f"the project {name}")
     return None if project is None else repository_facts(project, asked_for=name)
+
+
+def rules_file(name: str) -> Dialogue[bytes | None]:
+    """The file of path rules on the default branch; None: there is none."""
+    path = project_path(name, f"/repository/files/{FILE_NAME}/raw")
+    response = yield Request(path=path, query={"ref": "HEAD"})
+    return file_if_any(response, f"{FILE_NAME} of {name}")
 
 
 def pulls_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:

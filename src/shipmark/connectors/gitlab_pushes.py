@@ -1,5 +1,6 @@
 """GitLab's webhooks about branches, tags and releases."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ class _PushHook(Wire):
     project: Project
     checkout_sha: SHA | None = None
     commits: tuple[HookCommit, ...] = ()
+    total_commits_count: int = 0
 
 
 def read_push(payload: Any, received_at: datetime | None) -> list[Fact]:
@@ -35,7 +37,12 @@ def read_push(payload: Any, received_at: datetime | None) -> list[Fact]:
     name = hook.project.path_with_namespace
     commits = _on_the_branch(hook)
     if commits:
-        pushed = tuple(commit.pushed for commit in commits)
+        # Of what the others changed, nothing is known.
+        is_all = len(commits) >= max(hook.total_commits_count, len(hook.commits))
+        pushed = tuple(
+            one if is_all else replace(one, files=None)
+            for one in (commit.pushed for commit in commits)
+        )
         facts.append(BranchPush(repository=name, branch=branch, commits=pushed))
     times = [commit.timestamp for commit in commits if commit.id == hook.after]
     if at := received_at or next(iter(times), None):

@@ -20,13 +20,7 @@ from shipmark.connectors.gitlab_runs import (
 )
 from shipmark.connectors.pages import Page, page_number
 from shipmark.connectors.payloads import SHA, Instant, Text, Wire
-from shipmark.connectors.walks import Walk, walk
 from shipmark.connectors.watermarks import Watermark
-
-
-def runs_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
-    """Past pipelines, jobs, deployments, releases and tags, a page of one kind at a time."""
-    return walk(WALKS, name, since=since, cursor=cursor)
 
 
 class _ListedPipeline(Wire):
@@ -35,7 +29,7 @@ class _ListedPipeline(Wire):
     updated_at: Instant
 
 
-def _pipelines(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+def pipelines_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
     """Pipelines in the order in which they last changed. A list does not tell when they finished,
     so each that did costs a request."""
     mark = Watermark.read(cursor, since)
@@ -52,7 +46,7 @@ def _pipelines(name: str, since: datetime | None, cursor: str | None) -> Dialogu
     return Page(facts=tuple(facts), cursor=mark.then(last, full=len(listed) >= PAGE))
 
 
-def _jobs(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+def jobs_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
     """Jobs, the newest first, to the first that was made before ``since``."""
     page = page_number(cursor)
     response = yield Request(
@@ -64,7 +58,7 @@ def _jobs(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Pag
     return Page(facts=tuple(facts), cursor=None if done else page_after(response, page, len(jobs)))
 
 
-def _deployments(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+def deployments_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
     """Deployments in the order in which they last changed."""
     mark = Watermark.read(cursor, since)
     response = yield Request(path=project_path(name, "/deployments"), query=by_change(mark))
@@ -97,7 +91,7 @@ class _Tag(Wire):
     created_at: Instant | None = None
 
 
-def _releases(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+def releases_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
     """Releases, the newest first, to the first that was released before ``since``."""
     page = page_number(cursor)
     response = yield Request(
@@ -122,7 +116,7 @@ def _releases(name: str, since: datetime | None, cursor: str | None) -> Dialogue
     )
 
 
-def _tags(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+def tags_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
     """Tags. One that is not annotated is as old as its commit: nothing else is known of it."""
     page = page_number(cursor)
     response = yield Request(
@@ -140,12 +134,3 @@ def _tags(name: str, since: datetime | None, cursor: str | None) -> Dialogue[Pag
 
 def _is_before(at: datetime, since: datetime | None) -> bool:
     return since is not None and at < since
-
-
-WALKS: dict[str, Walk] = {
-    "pipelines": _pipelines,
-    "jobs": _jobs,
-    "deployments": _deployments,
-    "releases": _releases,
-    "tags": _tags,
-}

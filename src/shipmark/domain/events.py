@@ -1,6 +1,6 @@
 """What happens at a forge or a deploy system, from which a rule may infer a deployment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -27,8 +27,9 @@ class SourceEvent:
 
     ``key`` names it for good: the same event delivered again, or read from the forge's API, has
     the same key. It begins with the forge, the repository and the kind of thing
-    (``github:org/app:run:123:1``). ``workflow`` is the name of a workflow, pipeline or application;
-    ``branch`` is what it ran on or merged into, without ``refs/heads/``.
+    (``github:org/app:run:123:1``); once it is recorded, with the repository's number here, which a
+    new name does not change (``github:42:run:123:1``). ``workflow`` is the name of a workflow,
+    pipeline or application; ``branch`` is what it ran on or merged into, without ``refs/heads/``.
     """
 
     source: EventSource
@@ -45,3 +46,15 @@ class SourceEvent:
     job: str | None = None
     pull_number: int | None = None
     url: str | None = None
+
+
+def under_name(event: SourceEvent, repository: str) -> SourceEvent:
+    """The same event of a repository by another of its names."""
+    forge, _, rest = event.key.partition(":")
+    own = rest.removeprefix(f"{event.repository}:")
+    return replace(event, key=f"{forge}:{repository}:{own}", repository=repository)
+
+
+def numbered(event: SourceEvent, repository_id: int) -> SourceEvent:
+    """The event with the key under which it is recorded."""
+    return replace(event, key=under_name(event, str(repository_id)).key)

@@ -86,6 +86,9 @@ class Repository:
     default_branch: str | None
     source: str | None = None
     source_id: str | None = None
+    archived: bool = False
+    rules_file_error: str | None = None
+    """Why the file `.shipmark.yml` cannot be used as it is at its forge now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,6 +132,17 @@ def compile_rule(rule: DeployRule, engine: PatternEngine) -> CompiledRule:
     return CompiledRule(rule, matchers, templates)
 
 
+def may_match(compiled: CompiledRule, repository: str) -> bool:
+    """Whether any event of a repository can match at all."""
+    matcher = compiled.matchers.get("repository")
+    return matcher is None or matcher.match(repository) is not None
+
+
+def is_about_parts(rule: DeployRule) -> bool:
+    """Whether it is about jobs, stages or the like, and not about whole runs."""
+    return any(getattr(rule.when, level) is not None for level in _LEVELS.get(rule.source, ()))
+
+
 def match(compiled: CompiledRule, event: SourceEvent) -> Inferred | NoMatch:
     """The deployment that an event means by this rule, or why it means none."""
     rule = compiled.rule

@@ -7,10 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, or_, select, update
 
 from shipmark.application.deliveries import Delivery
-from shipmark.storage.statements import insert_unless_there
+from shipmark.storage.statements import insert_unless_there, storable
 from shipmark.storage.tables import deliveries
-
-LONGEST_ERROR = 2000
 
 
 class Deliveries:
@@ -73,7 +71,7 @@ class Deliveries:
         ]
 
     def finish(self, delivery_id: int, *, error: str | None = None) -> None:
-        values: dict[str, Any] = {"due_at": None, "error": error and _storable(error)}
+        values: dict[str, Any] = {"due_at": None, "error": error and storable(error)}
         if error is None:
             values["body"] = None
         self._connection.execute(
@@ -84,7 +82,7 @@ class Deliveries:
         self._connection.execute(
             update(deliveries)
             .where(deliveries.c.id == delivery_id)
-            .values(due_at=due_at, error=_storable(error))
+            .values(due_at=due_at, error=storable(error))
         )
 
     def forget(self, *, done_before: datetime) -> int:
@@ -94,11 +92,6 @@ class Deliveries:
             )
         )
         return done.rowcount
-
-
-def _storable(error: str) -> str:
-    """A message that may quote what strangers wrote, as text that either database takes."""
-    return error[:LONGEST_ERROR].encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def _delivery(row: Any) -> Delivery:

@@ -8,8 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from shipmark.application.ports import ForgeImport
-from shipmark.storage.statements import chunks, insert_unless_there
+from shipmark.storage.statements import chunks, insert_unless_there, storable
 from shipmark.storage.tables import forge_imports
+
+WORDS = ("reads", "has_read")
+"""Columns that hold several words."""
 
 
 class ForgeImports:
@@ -39,6 +42,8 @@ class ForgeImports:
     def replace(self, before: ForgeImport, after: ForgeImport) -> bool:
         values = asdict(after)
         del values["repository_id"]
+        values["error"] = after.error and storable(after.error)
+        values |= {name: " ".join(sorted(values[name])) for name in WORDS}
         changed = self._connection.execute(
             update(forge_imports)
             .where(
@@ -70,4 +75,5 @@ class ForgeImports:
 
 
 def _forge_import(row: Row[Any]) -> ForgeImport:
-    return ForgeImport(**row._asdict())
+    stored = row._asdict()
+    return ForgeImport(**stored | {name: frozenset(stored[name].split()) for name in WORDS})

@@ -1,7 +1,7 @@
 """Queries about repositories."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Connection, Row, Select, String, exists, or_,
 from shipmark.application.ports import RepositoryTold
 from shipmark.domain.model import Repository
 from shipmark.storage.sent_rows import among, packed, sent_rows
-from shipmark.storage.statements import chunks, has_one_writer, insert_unless_there
+from shipmark.storage.statements import chunks, has_one_writer, insert_unless_there, storable
 from shipmark.storage.tables import former_names as former_names_table
 from shipmark.storage.tables import pulls, repositories
 
@@ -20,6 +20,8 @@ COLUMNS: tuple[Any, ...] = (
     repositories.c.default_branch,
     repositories.c.source,
     repositories.c.source_id,
+    repositories.c.archived,
+    repositories.c.rules_file_error,
 )
 _BY_ID = select(*COLUMNS).where(among(repositories.c.id, "ids"))
 _BY_NAME = select(*COLUMNS).where(
@@ -46,6 +48,7 @@ def _bases_of_pulls() -> Select[Any]:
 
 
 _BASES_OF_PULLS = _bases_of_pulls()
+_TOLD = select(*(repositories.c[field.name] for field in fields(RepositoryTold)))
 
 
 class Repositories:
@@ -92,13 +95,8 @@ class Repositories:
         return None if row is None else _repository(row)
 
     def told(self, repository_id: int) -> RepositoryTold:
-        query = select(repositories.c.named_as_of, repositories.c.default_branch_as_of).where(
-            repositories.c.id == repository_id
-        )
-        row = self._connection.execute(query).one()
-        return RepositoryTold(
-            named_as_of=row.named_as_of, default_branch_as_of=row.default_branch_as_of
-        )
+        row = self._connection.execute(_TOLD.where(repositories.c.id == repository_id)).one()
+        return RepositoryTold(**row._asdict())
 
     def save_told(
         self, repository_id: int, told: RepositoryTold, *, former_names: Collection[str]
@@ -141,6 +139,8 @@ class Repositories:
 
     def update(self, repository_id: int, facts: Mapping[str, Any]) -> None:
         values = dict(facts)
+        if error := values.get("rules_file_error"):
+            values["rules_file_error"] = storable(error)
         if "name" in values:
             key = name_key(values["name"])
             values |= {"name_key": key, "short_name_key": short_name(key)}
@@ -178,4 +178,6 @@ def _repository(row: Row[Any]) -> Repository:
         default_branch=row.default_branch,
         source=row.source,
         source_id=row.source_id,
+        archived=row.archived,
+        rules_file_error=row.rules_file_error,
     )

@@ -24,6 +24,9 @@ Item = TypeVar("Item")
 CHUNK = 500
 """How many values one statement carries: far below what either driver takes."""
 
+LONGEST_ERROR = 2000
+"""Characters of a message that is kept."""
+
 
 def chunks(items: Collection[Item], size: int = CHUNK) -> Iterator[list[Item]]:
     """The items in lists of at most ``size``; none for no items."""
@@ -51,6 +54,11 @@ def before(
 ) -> ColumnElement[bool]:
     """Strictly before, compared as rows."""
     return tuple_(*first) < tuple_(*second)
+
+
+def storable(error: str) -> str:
+    """A message that may quote what strangers wrote, as text that either database takes."""
+    return error[:LONGEST_ERROR].encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def has_one_writer(connection: Connection) -> bool:

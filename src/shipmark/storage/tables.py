@@ -117,7 +117,13 @@ repositories = Table(
     # As of when its forge told them, by which an older message is told from a newer one.
     Column("named_as_of", Instant),
     Column("default_branch_as_of", Instant),
-    Index("ix_repositories_source", "source", "source_id"),
+    Column("forge_default_branch", String),
+    # When a client last said what the default branch is.
+    Column("default_branch_set_at", Instant),
+    Column("archived", Boolean, nullable=False, server_default=false()),
+    Column("archived_as_of", Instant),
+    Column("rules_file_error", Text),
+    Index("ix_repositories_source", "source", "source_id", unique=True),
 )
 
 # The names that repositories had before: what is still told under one is theirs.
@@ -139,6 +145,9 @@ forge_imports = Table(
     Column("due_at", Instant, nullable=False, index=True),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("error", Text),
+    # Words with spaces between them.
+    Column("reads", Text, nullable=False, server_default=""),
+    Column("has_read", Text, nullable=False, server_default=""),
 )
 
 services = Table(

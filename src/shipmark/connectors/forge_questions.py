@@ -1,0 +1,99 @@
+"""What all forges are asked alike: a repository's path rules, and what a webhook leaves open.
+
+A webhook tells neither the commits nor the files of a pull request, and of GitLab's not always the
+commit that landed. So what was merged is asked for as a whole.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from shipmark.application.facts import BranchPush, Fact, RepositoryFacts, RulesFileFacts
+from shipmark.application.record_pulls import PullFacts
+from shipmark.connectors.exchange import Dialogue
+from shipmark.connectors.forge_errors import ForgeNotFound, ForgeRefused
+from shipmark.connectors.forge_servers import Questions
+from shipmark.connectors.pages import Page
+from shipmark.connectors.pull_events import with_merges
+from shipmark.connectors.rules_file import FILE_NAME
+from shipmark.domain.events import EventSource, SourceEvent
+
+
+def rules_file(asked: Questions, source: str, name: str) -> Dialogue[RulesFileFacts]:
+    """The path rules in a repository's own file. That the token may not read it is told as such,
+    so that it keeps nothing else from being imported."""
+    try:
+        body = yield from asked.rules_file(name)
+    except ForgeRefused as refusal:
+        return RulesFileFacts(repository=name, trouble=refusal.message)
+    if body is None and (yield from asked.repository(name)) is None:
+        # A forge says the same of a file that is not there and of a repository it does not show.
+        raise ForgeNotFound(f"{source} has no repository {name}, or does not show it.")
+    return RulesFileFacts(repository=name, body=body)
+
+
+def with_whole_pulls(asked: Questions, name: str, page: Page) -> Dialogue[Page]:
+    """A page of which every merged pull request has its commits and files."""
+    facts: list[Fact] = []
+    for one in page.facts:
+        pull = None
+        if isinstance(one, PullFacts) and one.values.get("merged_at"):
+            pull = yield from asked.pull(name, one.number)
+        facts.append(pull or one)
+    return Page(facts=tuple(facts), cursor=page.cursor)
+
+
+def follow_ups(
+    asked: Questions, source: str, facts: Sequence[Fact]
+) -> Iterator[tuple[str, Dialogue[list[Fact]]]]:
+    """What to ask so that a webhook's facts are whole, and about which repository."""
+    for name, number in _merged(facts):
+        yield name, _pull(asked, source, name, number)
+    for name in _repositories_with_other_rules(facts):
+        yield name, _rules(asked, source, name)
+
+
+def _pull(asked: Questions, source: str, name: str, number: int) -> Dialogue[list[Fact]]:
+    pull = yield from asked.pull(name, number)
+    return [*with_merges([pull], source)] if pull else []
+
+
+def _rules(asked: Questions, source: str, name: str) -> Dialogue[list[Fact]]:
+    return [(yield from rules_file(asked, source, name))]
+
+
+def _merged(facts: Sequence[Fact]) -> list[tuple[str, int]]:
+    """The merged pull requests whose commits are not told."""
+    pulls = [one for one in facts if isinstance(one, PullFacts)]
+    whole = {(one.repository, one.number) for one in pulls if "commit_shas" in one.values}
+    merged = {(one.repository, one.number) for one in pulls if one.values.get("merged_at")}
+    return sorted(merged - whole)
+
+
+def _repositories_with_other_rules(facts: Sequence[Fact]) -> list[str]:
+    """Those to whose default branch something was pushed that may have changed the file."""
+    defaults = {
+        one.name: one.values.get("default_branch")
+        for one in facts
+        if isinstance(one, RepositoryFacts)
+    }
+    return sorted(
+        {
+            event.repository
+            for event in facts
+            if isinstance(event, SourceEvent)
+            and event.source is EventSource.PUSH
+            and defaults.get(event.repository) in (None, event.branch)
+            and _may_touch_rules(event, facts)
+        }
+    )
+
+
+def _may_touch_rules(push: SourceEvent, facts: Sequence[Fact]) -> bool:
+    """Not every forge tells the files, nor all commits; a branch that was set back has none."""
+    commits = [
+        commit
+        for one in facts
+        if isinstance(one, BranchPush)
+        and (one.repository, one.branch) == (push.repository, push.branch)
+        for commit in one.commits
+    ]
+    return not commits or any(one.files is None or FILE_NAME in one.files for one in commits)
