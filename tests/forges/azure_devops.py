@@ -24,7 +24,6 @@ class FakeAzureDevOps(FakeForge):
     names = (f"{PROJECT}/shop api", f"{PROJECT}/shop api")
     also = ("edit_merged", "reopen")
     own_id = REPOSITORY_ID
-    tells_commits = False
     pages: ClassVar = {
         (azure_devops, "PAGE_SIZE"): 2,
         (azure_devops_pushes, "PAGE_SIZE"): 2,
@@ -56,21 +55,9 @@ class FakeAzureDevOps(FakeForge):
                 return _repository(self.repository)
             case ["pullrequests"]:
                 return self._pulls(request)
-            case ["pullRequests", number]:
+            case ["pullRequests", number, *rest]:
                 pull = self.pull(number)
-                return pull and _pull(pull, self.repository)
-            case ["pullRequests", number, "commits"]:
-                pull = self.pull(number)
-                commits = [_commit(one) for one in reversed(pull.commits)] if pull else []
-                start = int(request.query.get("continuationToken", 0))
-                return _continued(commits, start, int(request.query["$top"]))
-            case ["pullRequests", _, "iterations"]:
-                return {"value": [{"id": 1}]}
-            case ["pullRequests", number, "iterations", "1", "changes"]:
-                pull = self.pull(number)
-                files = pull.files if pull else []
-                entries = [{"item": {"path": f"/{one}"}} for one in files]
-                return {"changeEntries": entries, "nextSkip": 0}
+                return pull and self._of_pull(pull, rest, request)
             case ["pullrequestquery"]:
                 return self._brought(request.body["queries"])
             case ["commits"]:
@@ -88,6 +75,21 @@ class FakeAzureDevOps(FakeForge):
                 refs = [{"name": f"refs/tags/{name}", "objectId": one.sha} for name, one in tags]
                 wanted = f"refs/{request.query['filter']}"
                 return {"value": [one for one in refs if one["name"].startswith(wanted)]}
+        return None
+
+    def _of_pull(self, pull: Pull, parts: list[str], request: Request) -> Any:
+        match parts:
+            case []:
+                return _pull(pull, self.repository)
+            case ["commits"]:
+                commits = [_commit(one) for one in reversed(pull.commits)]
+                start = int(request.query.get("continuationToken", 0))
+                return _continued(commits, start, int(request.query["$top"]))
+            case ["iterations"]:
+                return {"value": [{"id": 1}]}
+            case ["iterations", "1", "changes"]:
+                entries = [{"item": {"path": f"/{one}"}} for one in pull.files]
+                return {"changeEntries": entries, "nextSkip": 0}
         return None
 
     def _pulls(self, request: Request) -> Payload:
@@ -147,7 +149,9 @@ class FakeAzureDevOps(FakeForge):
 
         if push := happening.push:
             commits = [_commit(one) for one in reversed(push.commits)]
-            yield hook("git.push", _push(happening) | {"commits": commits, "repository": repository})
+            yield hook(
+                "git.push", _push(happening) | {"commits": commits, "repository": repository}
+            )
         if pull := happening.pull:
             opened = happening.what == "opened"
             resource = _pull(pull, happening.repository)

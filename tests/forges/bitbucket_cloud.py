@@ -26,8 +26,6 @@ class FakeBitbucketCloud(FakeForge):
     endpoint = "bitbucket"
     own_id = "{77}"
     url = "https://bitbucket.org"
-    tells_commits = False
-    tells_heads = False
     pages: ClassVar = {(bitbucket_cloud, "PULLS"): 2, (bitbucket_cloud, "PAGE"): 3}
 
     @property
@@ -48,15 +46,12 @@ class FakeBitbucketCloud(FakeForge):
                 return _repository(self.repository)
             case ["pullrequests"]:
                 return self._pulls(request)
-            case ["pullrequests", number]:
+            case ["pullrequests", number, *rest]:
                 pull = self.pull(number)
-                return pull and _pull(pull)
-            case ["pullrequests", number, "commits"]:
-                pull = self.pull(number)
-                return pull and _listed([_commit(one) for one in reversed(pull.commits)], request)
-            case ["pullrequests", number, "diffstat"]:
-                pull = self.pull(number)
-                return pull and _listed([_changed(one) for one in pull.files], request)
+                return pull and _of_pull(pull, rest, request)
+            case ["refs", "tags"]:
+                tags = self.history.tags(self.now).items()
+                return _listed([_ref("tag", name, one) for name, one in tags], request)
             case ["commit", prefix]:
                 found = self.known(prefix)
                 return found and _commit(found)
@@ -111,6 +106,17 @@ class FakeBitbucketCloud(FakeForge):
 
     def commit(self, sha: str) -> Commit:
         return self.history.commits[sha]
+
+
+def _of_pull(pull: Pull, parts: list[str], request: Request) -> Any:
+    match parts:
+        case []:
+            return _pull(pull)
+        case ["commits"]:
+            return _listed([_commit(one) for one in reversed(pull.commits)], request)
+        case ["diffstat"]:
+            return _listed([_changed(one) for one in pull.files], request)
+    return None
 
 
 def _listed(items: list[Any], request: Request) -> Payload:

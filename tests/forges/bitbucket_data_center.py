@@ -28,7 +28,6 @@ class FakeBitbucketDataCenter(FakeForge):
     endpoint = "bitbucket"
     names = ("PRJ/shop", "PRJ/store")
     also = ("reopen",)
-    tells_commits = False
     pages: ClassVar = {(bitbucket_data_center, "PAGE"): 2}
 
     @property
@@ -53,17 +52,9 @@ class FakeBitbucketDataCenter(FakeForge):
                 return _ref(self.repository.default_branch)
             case ["pull-requests"]:
                 return self._listed([self._pull(one) for one in self.pulls()], request)
-            case ["pull-requests", number]:
+            case ["pull-requests", number, *rest]:
                 pull = self.pull(number)
-                return pull and self._pull(pull)
-            case ["pull-requests", number, "commits"]:
-                pull = self.pull(number)
-                commits = reversed(pull.commits) if pull else ()
-                return self._listed([_commit(one) for one in commits], request)
-            case ["pull-requests", number, "changes"]:
-                pull = self.pull(number)
-                files = pull.files if pull else ()
-                return self._listed([{"path": {"toString": one}} for one in files], request)
+                return pull and self._of_pull(pull, rest, request)
             case ["commits"]:
                 until = str(request.query["until"])
                 tip = self.tip(until.removeprefix("refs/heads/")) or until
@@ -73,7 +64,9 @@ class FakeBitbucketDataCenter(FakeForge):
                 found = self.known(prefix)
                 return found and _commit(found)
             case ["commits", sha, "pull-requests"]:
-                brought = [{"id": one.number, "state": STATES[one.state]} for one in self.brought(sha)]
+                brought = [
+                    {"id": one.number, "state": STATES[one.state]} for one in self.brought(sha)
+                ]
                 return self._listed(brought, request)
             case ["branches", "info", sha] if api == "branch-utils":
                 tips = self.history.tips(self.now)
@@ -82,6 +75,16 @@ class FakeBitbucketDataCenter(FakeForge):
             case ["tags"]:
                 tags = self.history.tags(self.now).items()
                 return self._listed([_tag(name, commit) for name, commit in tags], request)
+        return None
+
+    def _of_pull(self, pull: Pull, parts: list[str], request: Request) -> Any:
+        match parts:
+            case []:
+                return self._pull(pull)
+            case ["commits"]:
+                return self._listed([_commit(one) for one in reversed(pull.commits)], request)
+            case ["changes"]:
+                return self._listed([{"path": {"toString": one}} for one in pull.files], request)
         return None
 
     def _listed(self, items: list[Any], request: Request) -> Payload:

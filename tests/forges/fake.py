@@ -46,10 +46,6 @@ class FakeForge:
     also: ClassVar[tuple[str, ...]] = ()
     own_id: ClassVar[str] = "77"
     url: ClassVar[str] = "https://forge.example"
-    tells_commits: ClassVar[bool] = True
-    """Whether an import learns the commits inside of pull requests."""
-    tells_heads: ClassVar[bool] = True
-    """Whether lists and webhooks tell the whole SHA of a pull request's head."""
     pages: ClassVar[Mapping[tuple[ModuleType, str], object]] = {}
     """Constants of connectors by which they ask for pages, as they are to be: few on a page."""
 

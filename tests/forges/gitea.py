@@ -38,15 +38,9 @@ class FakeGitea(FakeForge):
                 return _repository(self.repository)
             case ["pulls"]:
                 return self._pulls(request)
-            case ["pulls", number]:
+            case ["pulls", number, *rest]:
                 pull = self.pull(number)
-                return pull and _pull(pull)
-            case ["pulls", number, "commits"]:
-                pull = self.pull(number)
-                return pull and _listed([_commit(one) for one in pull.commits], request)
-            case ["pulls", number, "files"]:
-                pull = self.pull(number)
-                return pull and _listed([{"filename": one} for one in pull.files], request)
+                return pull and _of_pull(pull, rest, request)
             case ["commits"]:
                 tip = self.tip(str(request.query["sha"]))
                 commits = self.history.reachable(tip) if tip else []
@@ -63,8 +57,6 @@ class FakeGitea(FakeForge):
             case ["tags"]:
                 tags = self.history.tags(self.now).items()
                 return _listed([_tag(name, commit) for name, commit in tags], request)
-            case ["releases"]:
-                return []
         return None
 
     def _pulls(self, request: Request) -> Response:
@@ -110,6 +102,17 @@ class FakeGitea(FakeForge):
                 commits=[],
                 head_commit=_pushed(commit),
             )
+
+
+def _of_pull(pull: Pull, parts: list[str], request: Request) -> Any:
+    match parts:
+        case []:
+            return _pull(pull)
+        case ["commits"]:
+            return _listed([_commit(one) for one in pull.commits], request)
+        case ["files"]:
+            return _listed([{"filename": one} for one in pull.files], request)
+    return None
 
 
 def _listed(items: list[Any], request: Request) -> Response:

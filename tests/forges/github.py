@@ -10,6 +10,7 @@ from shipmark.connectors import github, github_pulls
 from shipmark.connectors.exchange import Request
 
 ACTIONS = {"retargeted": "edited", "merged": "closed"}
+NO_MORE: Payload = {"pageInfo": {"hasNextPage": False, "endCursor": None}}
 FEW = ((2, True), (1, True), (1, True), (1, False))
 
 
@@ -69,6 +70,9 @@ class FakeGitHub(FakeForge):
         if "number" in variables:
             pull = self.pull(variables["number"])
             return _data({"pullRequest": pull and _node(pull)})
+        if "field" not in variables:
+            tags = self.history.tags(self.now).items()
+            return _data({"refs": NO_MORE | {"nodes": [_tag(*one) for one in tags]}})
         by_change = variables["field"] == "UPDATED_AT"
         pulls = sorted(
             self.pulls(),
@@ -178,7 +182,6 @@ def _page(pull: Pull) -> str:
 
 def _node(pull: Pull) -> Payload:
     """A pull request as GraphQL has it."""
-    no_more = {"pageInfo": {"hasNextPage": False, "endCursor": None}}
     return {
         "fullDatabaseId": str(1000 + pull.number),
         "number": pull.number,
@@ -197,13 +200,17 @@ def _node(pull: Pull) -> Payload:
         "labels": {"nodes": []},
         "timelineItems": {"nodes": []},
         "commits": {
-            **no_more,
+            **NO_MORE,
             "nodes": [
                 {"commit": {"oid": one.sha, "authoredDate": text(one.at)}} for one in pull.commits
             ],
         },
-        "files": {**no_more, "nodes": [{"path": path} for path in pull.files]},
+        "files": {**NO_MORE, "nodes": [{"path": path} for path in pull.files]},
     }
+
+
+def _tag(name: str, commit: Commit) -> Payload:
+    return {"name": name, "target": {"oid": commit.sha, "committedDate": text(commit.at)}}
 
 
 def _data(repository: Payload) -> Payload:

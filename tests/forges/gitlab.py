@@ -29,7 +29,6 @@ class FakeGitLab(FakeForge):
     names = ("shop/web/checkout", "shop/web/till")
     methods = ("merge", "squash", "fast-forward")
     also = ("edit_merged", "reopen")
-    tells_commits = False
     pages: ClassVar = {(gitlab, "PAGE"): 2}
 
     def proof(self, body: bytes, secret: str = SECRET) -> dict[str, str]:
@@ -48,19 +47,16 @@ class FakeGitLab(FakeForge):
                 return _project(self.repository)
             case ["merge_requests"]:
                 return self._requests(request)
-            case ["merge_requests", number]:
+            case ["merge_requests", number, *parts]:
                 pull = self.pull(number)
-                return pull and _request(pull)
-            case ["merge_requests", number, "commits"]:
-                pull = self.pull(number)
-                commits = reversed(pull.commits) if pull else ()
-                return page_of([_commit(one) for one in commits], request)
-            case ["merge_requests", number, "diffs"]:
-                pull = self.pull(number)
-                files = [{"old_path": one, "new_path": one} for one in pull.files] if pull else []
-                return page_of(files, request)
+                return pull and _of_request(pull, parts, request)
             case ["repository", "commits"]:
                 return self._commits(request)
+            case ["repository", "tags"]:
+                tags = self.history.tags(self.now).items()
+                return page_of(
+                    [{"name": name, "commit": _commit(one)} for name, one in tags], request
+                )
             case ["repository", "commits", prefix]:
                 found = self.known(prefix)
                 return found and _commit(found)
@@ -107,6 +103,17 @@ class FakeGitLab(FakeForge):
                     "updated_at": text(happening.at),
                 },
             )
+
+
+def _of_request(pull: Pull, parts: list[str], request: Request) -> Any:
+    match parts:
+        case []:
+            return _request(pull)
+        case ["commits"]:
+            return page_of([_commit(one) for one in reversed(pull.commits)], request)
+        case ["diffs"]:
+            return page_of([{"old_path": one, "new_path": one} for one in pull.files], request)
+    return None
 
 
 def _project(repository: Repository) -> Payload:

@@ -1,7 +1,8 @@
 """A made-up history of one repository, which each fake forge tells in its own way.
 
 One thing happens an hour, counted as by `builders.at`. What is pushed was committed half an hour
-before; what a merge makes, at once. Whatever a forge answers or sends follows from the happenings up to that instant.
+before; what a merge makes, at once. Whatever a forge answers or sends follows from the happenings
+up to that instant.
 """
 
 from collections.abc import Iterator
@@ -228,7 +229,9 @@ class History:
         before = self._tips[pull.base]
         method = self.methods[how % len(self.methods)]
         landed: tuple[Commit, ...]
-        if method == "fast-forward" and before in {one.sha for one in self.reachable(pull.head_sha)}:
+        if method == "fast-forward" and before in {
+            one.sha for one in self.reachable(pull.head_sha)
+        }:
             merge, landed = None, pull.commits
         else:
             parents = (before,) if method == "squash" else (before, pull.head_sha)

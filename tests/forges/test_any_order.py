@@ -13,11 +13,12 @@ from tests.conftest import DATABASES
 from tests.forges.fake import FakeForge
 from tests.forges.fakes import FAKES
 from tests.forges.history import histories
-from tests.forges.world import Plan, World, deployments_of
+from tests.forges.world import OneTransaction, Plan, World, deployments_of
 
 from shipmark.storage.database import Database
 
-EXAMPLES = {"sqlite": settings.default.max_examples // 4, "postgresql": 6}
+MOST = settings.default.max_examples
+EXAMPLES = {"sqlite": MOST // 6, "postgresql": MOST // 25}
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 DELAYS = st.sampled_from((0, 0, 1, 45, 100, 400, 1500, 4000))
 """Minutes."""
@@ -65,7 +66,7 @@ def differences(known: dict[str, Any], truth: dict[str, Any]) -> dict[str, Any]:
 
 def agree(database: Database, fake: FakeForge, plan: Plan, gaps: list[int]) -> None:
     with database.trial() as tx:
-        world = World(tx.connection, fake, cycle(gaps))
+        world = World(OneTransaction(tx.connection, tx.now), fake, cycle(gaps))
         world.live(plan)
         assert differences(world.known(), world.truth()) == {}
 

@@ -15,9 +15,10 @@ from tests.server import PATIENCE, SCRIPT, environment
 from shipmark.storage.database import Database
 from shipmark.storage.tables import pulls
 
-MANY = int(os.environ.get("SHIPMARK_TEST_MANY_PULLS", "2000"))
+MANY = int(os.environ.get("SHIPMARK_TEST_MANY_PULLS", "1200"))
 """How many pull requests there are; 50,000 take a few minutes."""
 
+TOKEN = "s3cret"  # noqa: S105 - of the tests alone
 A_PAGE = 24
 KILLED_AT = (0.2, 0.6)
 """The parts of all pages after which it is killed."""
@@ -29,7 +30,7 @@ def test_an_import_that_is_killed_twice_ends_complete_and_within_all_limits(
     pages = -(-MANY // A_PAGE)
     github = ManyPulls(MANY, budget=pages // 2, period=2, slowed_every=pages // 3)
     with HTTPForge(github) as forge:
-        variables = environment(database_url, tmp_path, github_url=forge.url, github_token="x")
+        variables = environment(database_url, tmp_path, github_url=forge.url, github_token=TOKEN)
         for part in KILLED_AT:
             kill_at(github, int(part * pages), variables)
         finish(variables, patience=PATIENCE + MANY / 50)
@@ -71,5 +72,3 @@ def counted(url: str) -> tuple[int, int]:
     with closing(Database(url)) as database, database.engine.connect() as connection:
         found = connection.execute(select(func.count(), func.max(pulls.c.number))).one()
         return found[0], found[1]
-
-

@@ -1,5 +1,5 @@
-"""Every forge over real HTTP: pages, answers that were kept, limits, failures; and a deployment that
-waits for what only the forge knows."""
+"""Every forge over real HTTP: pages, answers that were kept, limits and failures; and a deployment
+that waits for what only the forge knows."""
 
 import threading
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ class Scene:
     repository: Repository
 
     def import_all(self) -> None:
-        transact(self.database, lambda tx: begin(tx, self.repository.id))
+        transact(self.database, lambda tx: begin(tx, self.repository.id, policy=POLICY))
         self.work()
 
     def work(self) -> int:
@@ -232,9 +232,7 @@ def register_one(scene: Scene, hours: float, sha: str) -> int:
     one = a_deployment(
         hours, repository=scene.fake.names[0], commit_sha=sha[:12], service=f"service {sha[:7]}"
     )
-    (result,) = transact(
-        scene.database, partial(register, registrations=[one], policy=POLICY)
-    )
+    (result,) = transact(scene.database, partial(register, registrations=[one], policy=POLICY))
     deployment: Deployment = result.deployment
     return deployment.id
 
@@ -242,5 +240,3 @@ def register_one(scene: Scene, hours: float, sha: str) -> int:
 def standing(scene: Scene, ids: dict[int, int]) -> list[Deployment]:
     with scene.database.read() as tx:
         return list(tx.deployments.get(set(ids.values())).values())
-
-

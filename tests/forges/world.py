@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import count
+from itertools import count, repeat
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -99,16 +99,16 @@ Plan = list[tuple[datetime, Any]]
 
 
 class World:
-    def __init__(self, connection: Connection, fake: FakeForge, gaps: Iterator[int]) -> None:
+    def __init__(self, database: Any, fake: FakeForge, gaps: Iterator[int] | None = None) -> None:
         self.fake = fake
         self.history: History = fake.history
-        self.database = OneTransaction(connection, self.history.repository(fake.now).changed_at)
+        self.database = database
         self.forge = connected(fake)
         forges = Forges([self.forge])
         self.inbox = Inbox(
             database=self.database, reader=Deliveries(forges, fake.url), policy=POLICY
         )
-        self.gaps = gaps
+        self.gaps = gaps or repeat(1)
         self.again = False
         self.registered: list[Registration] = []
         self.repository: Repository = transact(
@@ -134,6 +134,12 @@ class World:
                 later = step.at + timedelta(minutes=next(self.gaps))
                 heapq.heappush(waiting, Step(later, next(numbers), "page"))
 
+    def import_all(self) -> None:
+        """A whole run, one page after the other."""
+        more = self._import()
+        while more:
+            more = self._page().started_at is not None
+
     def _take(self, what: Any) -> bool:
         """Let one thing come; whether an import has more pages."""
         match what:
@@ -149,7 +155,8 @@ class World:
 
     def _import(self) -> bool:
         """Begin a run. While one is under way, there is another after it."""
-        if self._stands_at().started_at is not None:
+        at = self._stands_at()
+        if at is not None and at.started_at is not None:
             self.again = True
             return False
         transact(self.database, self._begun)
@@ -165,24 +172,20 @@ class World:
         self.inbox.work()
 
     def _register(self, one: Registration) -> None:
-        (result,) = transact(
-            self.database, partial(register, registrations=[one], policy=POLICY)
-        )
+        (result,) = transact(self.database, partial(register, registrations=[one], policy=POLICY))
         assert isinstance(result, Registered), result
         self.registered.append(one)
 
     def _begun(self, tx: Any) -> ForgeImport:
-        return begin(tx, self.repository.id)
+        return begin(tx, self.repository.id, policy=POLICY, events=True, commits=True)
 
-    def _stands_at(self) -> ForgeImport:
+    def _stands_at(self) -> ForgeImport | None:
         with self.database.read() as tx:
-            found = tx.forge_imports.get({self.repository.id})
-        return found.get(self.repository.id) or ForgeImport(
-            repository_id=self.repository.id, due_at=self.database.now
-        )
+            return tx.forge_imports.get({self.repository.id}).get(self.repository.id)
 
     def _page(self) -> ForgeImport:
         at = self._stands_at()
+        assert at is not None
         with self.database.read() as tx:
             repository = tx.repositories.get({self.repository.id})[self.repository.id]
         page = next_page(self.forge, repository, at)
@@ -208,15 +211,19 @@ class World:
             commits: dict[int, set[str]] = {number: set() for number in ids.values()}
             for row in tx.connection.execute(select(pull_commits)):
                 commits[ids[row.pull_id]].add(row.sha)
-            merges = source_events.c.source == EventSource.MERGED_PULL_REQUEST.value
-            merged = tx.connection.scalars(select(source_events.c.pull_number).where(merges))
+            events = source_events.c
+            merges = events.source == EventSource.MERGED_PULL_REQUEST.value
+            merged = tx.connection.scalars(select(events.pull_number).where(merges))
+            is_tag = events.source == EventSource.TAG.value
+            tags = tx.connection.execute(select(events.tag, events.commit_sha).where(is_tag))
             errors = tx.connection.scalars(
                 select(deliveries.c.error).where(deliveries.c.error.is_not(None))
             )
             return {
                 "repository": (repository.name, repository.default_branch),
-                "pulls": {row.number: _stored(row, commits[row.number], self.fake) for row in rows},
-                "merges": sorted({one for one in merged if one}),
+                "pulls": {row.number: _stored(row, commits[row.number]) for row in rows},
+                "merges": sorted(one for one in merged if one),
+                "tags": sorted((row.tag, row.commit_sha) for row in tags),
                 "errors": list(errors),
                 "deployments": self._standing(tx),
             }
@@ -253,8 +260,8 @@ class World:
                     base_ref=pull.base,
                     merged_at=pull.merged_at,
                     merge_commit_sha=pull.landed_as,
-                    head_sha=_head(pull, self.fake),
-                    commit_shas=self._commits_of(pull),
+                    head_sha=pull.head_sha,
+                    commit_shas=frozenset(one.sha for one in pull.commits),
                 )
                 for number, pull in pulls_.items()
             },
@@ -264,11 +271,9 @@ class World:
         answers = model.Answers(facts)
         return {
             "repository": (repository.name, repository.default_branch),
-            "pulls": {
-                number: _expected(pull, self._commits_of(pull), self.fake)
-                for number, pull in pulls_.items()
-            },
+            "pulls": {number: _expected(pull) for number, pull in pulls_.items()},
             "merges": sorted(number for number, pull in pulls_.items() if pull.merged_at),
+            "tags": sorted((tag, one.sha) for tag, one in self.history.tags(now).items()),
             "errors": [],
             "deployments": {
                 reference: (*answers.standing(reference), len(answers.ships[reference]))
@@ -276,23 +281,10 @@ class World:
             },
         }
 
-    def _commits_of(self, pull: Pull) -> frozenset[str]:
-        if not self.fake.tells_commits or pull.state != "merged":
-            return frozenset()
-        return frozenset(one.sha for one in pull.commits)
-
 
 def _branches_that_matter(history: History) -> set[str]:
     merged = {one.base for one in history.pulls(history.ended_at).values() if one.merged_at}
     return merged | {history.repository(history.ended_at).default_branch}
-
-
-def _stored(row: Any, commits: set[str], fake: FakeForge) -> dict[str, Any]:
-    told = {name: getattr(row, name) for name in TOLD}
-    if row.merged_at:
-        del told["closed_at"]
-    is_told = fake.tells_commits and row.merged_at
-    return told | {"commits": frozenset(commits) if is_told else frozenset()}
 
 
 TOLD = (
@@ -302,13 +294,19 @@ TOLD = (
     "head_ref",
     "created_at",
     "merged_at",
-    "closed_at",
     "merge_commit_sha",
-    "head_sha",
 )
 
 
-def _expected(pull: Pull, commits: frozenset[str], fake: FakeForge) -> dict[str, Any]:
+def _stored(row: Any, commits: set[str]) -> dict[str, Any]:
+    """What is known of a pull request; the rest, of one that is not merged, not all forges tell."""
+    told = {name: getattr(row, name) for name in TOLD}
+    if row.merged_at:
+        return told | {"head_sha": row.head_sha, "commits": commits - {row.merge_commit_sha}}
+    return told | {"closed_at": row.closed_at}
+
+
+def _expected(pull: Pull) -> dict[str, Any]:
     told = {
         "base_ref": pull.base,
         "title": pull.title,
@@ -316,17 +314,12 @@ def _expected(pull: Pull, commits: frozenset[str], fake: FakeForge) -> dict[str,
         "head_ref": pull.head,
         "created_at": pull.created_at,
         "merged_at": pull.merged_at,
-        "closed_at": pull.ended_at,
         "merge_commit_sha": pull.landed_as,
-        "head_sha": _head(pull, fake),
     }
     if pull.merged_at:
-        del told["closed_at"]
-    return told | {"commits": commits}
-
-
-def _head(pull: Pull, fake: FakeForge) -> str | None:
-    return pull.head_sha if fake.tells_heads else None
+        commits = {one.sha for one in pull.commits} - {pull.landed_as}
+        return told | {"head_sha": pull.head_sha, "commits": commits}
+    return told | {"closed_at": pull.ended_at}
 
 
 def _deployment(one: Registration) -> model.Deployment:
@@ -350,7 +343,7 @@ def deployable(fake: FakeForge) -> list[str]:
     found = ["badc0ffee"]
     for pull in history.pulls(now).values():
         found += [sha for sha in (pull.landed_as, pull.head_sha) if sha]
-        found += [one.sha for one in pull.commits] if fake.tells_commits else []
+        found += [one.sha for one in pull.commits]
     held = {
         branch: {one.sha for one in history.reachable(history.tips(now)[branch])}
         for branch in (TRUNK, SIDE)
@@ -374,4 +367,3 @@ def deployments_of(fake: FakeForge, drawn: list[tuple[int, int, bool]]) -> list[
         )
         for number, (hours, which, staged) in enumerate(drawn)
     ]
-
