@@ -35,7 +35,7 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> typ
 
 def drawn_plan(data: st.DataObject, fake: FakeForge) -> Plan:
     end = fake.history.ended_at
-    hours = (end - fake.history.pulls(end)[1].created_at) // timedelta(hours=1) + 2
+    hours = len(fake.history.happenings) + 2
     plan: Plan = []
     for sent in fake.sent():
         for minutes in data.draw(st.lists(DELAYS, min_size=1, max_size=2)):

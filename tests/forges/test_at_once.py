@@ -13,17 +13,16 @@ from tests.engine.writers import with_isolation
 from tests.forges.fake import delivery_of
 from tests.forges.fakes import FAKES
 from tests.forges.history import History
-from tests.forges.world import World, deployments_of
+from tests.forges.world import POLICY, World, deployments_of
 
 from shipmark.app import Deliveries
 from shipmark.application.inbox import Inbox, receive
-from shipmark.application.policy import Policy
 from shipmark.application.register import register
+from shipmark.application.rules import infer
 from shipmark.application.writer import transact
 from shipmark.connectors.forges import Forges
 from shipmark.storage.database import Database
 
-POLICY = Policy()
 LIFE = (
     *(("open", 0, how) for how in (0, 1, 3, 2)),
     ("merge", 0, 0),
@@ -71,6 +70,6 @@ def test_two_workers_and_an_import_come_to_what_happened(postgresql_url: str, na
 def empty(database: Database, world: World) -> None:
     """Do all that is in the inbox, as a worker of its own."""
     reader = Deliveries(Forges([world.forge]), world.fake.url)
-    inbox = Inbox(database=database, reader=reader, policy=POLICY)
+    inbox = Inbox(database=database, reader=reader, policy=POLICY, infer=infer)
     while inbox.work():
         pass

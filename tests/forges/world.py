@@ -5,6 +5,7 @@ forge has it; and whatever the product is told of it, at once, late or twice.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,21 +26,33 @@ from shipmark.application.drafts import Registration
 from shipmark.application.inbox import Inbox, receive
 from shipmark.application.policy import Policy
 from shipmark.application.ports import ForgeImport
-from shipmark.application.record_facts import infer_nothing
+from shipmark.application.queries import Page
 from shipmark.application.register import Registered, answer, register
 from shipmark.application.repositories import upsert_repository
+from shipmark.application.rules import RuleDraft, infer, upsert_rule
 from shipmark.application.writer import transact
 from shipmark.connectors.exchange import Dialogue, Result
 from shipmark.connectors.forge_servers import server_of
 from shipmark.connectors.forges import Forge, Forges
 from shipmark.connectors.limits import Limits
+from shipmark.connectors.re2_patterns import Re2Engine
 from shipmark.connectors.transport import Caller, Server
 from shipmark.domain.events import EventSource
 from shipmark.domain.model import Repository
-from shipmark.storage.tables import deliveries, pull_commits, pulls, source_events
+from shipmark.domain.patterns import read_pattern
+from shipmark.domain.rules import Conditions, Outcome
+from shipmark.storage.tables import deliveries, deployments, pull_commits, pulls, source_events
 from shipmark.storage.transaction import StorageTransaction
 
-POLICY = Policy()
+POLICY = Policy(patterns=Re2Engine())
+EACH_MERGE = RuleDraft(
+    name="each merge",
+    source=EventSource.MERGED_PULL_REQUEST,
+    when=Conditions(branch=read_pattern("**")),
+    make=Outcome(service="made of merges"),
+)
+"""By this rule each merge is a deployment, which ships the very pull request that was merged."""
+
 NOBODY = Caller(name="nobody")
 
 
@@ -106,11 +119,15 @@ class World:
         self.forge = connected(fake)
         forges = Forges([self.forge])
         self.inbox = Inbox(
-            database=self.database, reader=Deliveries(forges, fake.url), policy=POLICY
+            database=self.database,
+            reader=Deliveries(forges, fake.url),
+            policy=POLICY,
+            infer=infer,
         )
         self.gaps = gaps or repeat(1)
         self.again = False
         self.registered: list[Registration] = []
+        transact(self.database, partial(upsert_rule, draft=EACH_MERGE, policy=POLICY))
         self.repository: Repository = transact(
             self.database,
             partial(
@@ -196,7 +213,7 @@ class World:
             facts=page.facts,
             cursor=page.cursor,
             policy=POLICY,
-            infer=infer_nothing,
+            infer=infer,
             every=timedelta(hours=1),
         )
         return transact(self.database, recording)
@@ -216,6 +233,8 @@ class World:
             merged = tx.connection.scalars(select(events.pull_number).where(merges))
             is_tag = events.source == EventSource.TAG.value
             tags = tx.connection.execute(select(events.tag, events.commit_sha).where(is_tag))
+            is_push = events.source == EventSource.PUSH.value
+            pushes = tx.connection.execute(select(events.branch, events.commit_sha).where(is_push))
             errors = tx.connection.scalars(
                 select(deliveries.c.error).where(deliveries.c.error.is_not(None))
             )
@@ -224,8 +243,10 @@ class World:
                 "pulls": {row.number: _stored(row, commits[row.number]) for row in rows},
                 "merges": sorted(one for one in merged if one),
                 "tags": sorted((row.tag, row.commit_sha) for row in tags),
+                "pushes": sorted((row.branch, row.commit_sha) for row in pushes),
                 "errors": list(errors),
                 "deployments": self._standing(tx),
+                "inferred": _inferred(tx),
             }
 
     def _standing(self, tx: StorageTransaction) -> dict[str, Any]:
@@ -274,12 +295,25 @@ class World:
             "pulls": {number: _expected(pull) for number, pull in pulls_.items()},
             "merges": sorted(number for number, pull in pulls_.items() if pull.merged_at),
             "tags": sorted((tag, one.sha) for tag, one in self.history.tags(now).items()),
+            "pushes": sorted(
+                (one.push.branch, one.push.after.sha) for one in self.history.until(now) if one.push
+            ),
             "errors": [],
+            "inferred": [(number, 1) for number in sorted(pulls_) if pulls_[number].merged_at],
             "deployments": {
                 reference: (*answers.standing(reference), len(answers.ships[reference]))
                 for reference in facts.deployments
             },
         }
+
+
+def _inferred(tx: StorageTransaction) -> list[tuple[int, int]]:
+    """Which pull requests were shipped by what a rule made, and how often."""
+    by_rule = deployments.c.rule_id.is_not(None)
+    ids = list(tx.connection.scalars(select(deployments.c.id).where(by_rule)))
+    rows = [row for one in ids for row in tx.reports.shipped_pulls(one, Page(limit=100))]
+    assert len(ids) == len(rows)
+    return sorted(Counter(row.pull.number for row in rows).items())
 
 
 def _branches_that_matter(history: History) -> set[str]:
