@@ -52,6 +52,10 @@ def test_a_repository_is_made_known_and_imported(
     commands.run("import", "forge", "--again", NAME, SHIPMARK_GITLAB_URL=forge.url)
     first = next(one for one in forge.asked if one.path.endswith("/merge_requests"))
     assert "updated_after" not in first.query
+    forge.asked.clear()
+    commands.run("import", "forge", "--events", "--no-commits", NAME, SHIPMARK_GITLAB_URL=forge.url)
+    assert any(path.endswith("/repository/tags") for path in forge.paths())
+    assert not any(path.endswith("/diffs") for path in forge.paths())
 
 
 def test_what_cannot_be_imported_is_said(
