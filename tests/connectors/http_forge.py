@@ -96,7 +96,10 @@ class HTTPForge:
 
 
 def send(handler: BaseHTTPRequestHandler, response: Response, **headers: str) -> None:
-    handler.send_response(response.status)
+    if "date" in response.headers:
+        handler.send_response_only(response.status)
+    else:
+        handler.send_response(response.status)
     for name, value in {**response.headers, **headers}.items():
         handler.send_header(name.replace("_", "-"), value)
     handler.send_header("content-length", str(len(response.body)))

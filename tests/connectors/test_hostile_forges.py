@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipmark.connectors import gitea, github, github_auth, github_pulls, github_runs
+from shipmark.connectors import (
+    azure_devops,
+    bitbucket_cloud,
+    bitbucket_cloud_runs,
+    bitbucket_data_center,
+    gitea,
+    github,
+    github_auth,
+    github_pulls,
+    github_runs,
+    gitlab,
+    gitlab_run_pages,
+)
 from shipmark.connectors.exchange import Dialogue, Response
 from shipmark.connectors.forge_errors import ForgeError
 from shipmark.connectors.payloads import UnreadablePayload
@@ -29,26 +41,69 @@ PAGED: list[Callable[..., Dialogue[Any]]] = [
     gitea.pulls_page,
     gitea.releases_page,
     gitea.tags_page,
+    gitlab.pulls_page,
+    gitlab_run_pages.pipelines_page,
+    gitlab_run_pages.jobs_page,
+    gitlab_run_pages.deployments_page,
+    gitlab_run_pages.releases_page,
+    gitlab_run_pages.tags_page,
+    bitbucket_cloud.pulls_page,
+    bitbucket_cloud_runs.pipelines_page,
+    bitbucket_cloud_runs.deployments_page,
+    bitbucket_cloud_runs.tags_page,
+    bitbucket_data_center.pulls_page,
+    bitbucket_data_center.runs_page,
+    azure_devops.pulls_page,
+    azure_devops.pushes_page,
+    azure_devops.runs_page,
 ]
-DIALOGUES: dict[str, Callable[[], Dialogue[Any]]] = {
-    f"{one.__module__}.{one.__name__}": partial(one, NAME, since=SINCE, cursor="2") for one in PAGED
-} | {
-    "github.repository": partial(github.repository, NAME),
-    "github.commit": partial(github.commit, NAME, COMMIT),
-    "github.commits_page": partial(github.commits_page, NAME, "main", since=SINCE, cursor="x"),
-    "github.commit_of_tag": partial(github.commit_of_tag, NAME, "v1"),
-    "github.pull": partial(github_pulls.pull, NAME, 5),
-    "github.jobs": partial(github_runs.jobs, NAME, 5),
-    "github.installations": github_auth.installations,
-    "github.installation_of": partial(github_auth.installation_of, NAME),
-    "github.installation_token": partial(github_auth.installation_token, 5),
-    "github.repositories_page": partial(github_auth.repositories_page, cursor=None),
-    "gitea.repository": partial(gitea.repository, NAME),
-    "gitea.commit": partial(gitea.commit, NAME, COMMIT),
-    "gitea.commits_page": partial(gitea.commits_page, NAME, "main", since=SINCE, cursor=None),
-    "gitea.pull": partial(gitea.pull, NAME, 5),
-    "gitea.commit_of_tag": partial(gitea.commit_of_tag, NAME, "v1"),
-}
+OTHERS = (gitlab, bitbucket_cloud, bitbucket_data_center, azure_devops)
+FIRST_PAGE: list[Callable[..., Dialogue[Any]]] = [
+    # Their cursors are no plain numbers.
+    gitlab.pulls_page,
+    bitbucket_cloud.pulls_page,
+]
+DIALOGUES: dict[str, Callable[[], Dialogue[Any]]] = (
+    {
+        f"{one.__module__}.{one.__name__}": partial(
+            one, NAME, since=SINCE, cursor=None if one in FIRST_PAGE else "2"
+        )
+        for one in PAGED
+    }
+    | {
+        f"{module.__name__}.{name}": partial(getattr(module, name), *arguments)
+        for module in OTHERS
+        for name, arguments in {
+            "repository": (NAME,),
+            "commit": (NAME, COMMIT),
+            "pull": (NAME, 5),
+            "rules_file": (NAME,),
+        }.items()
+    }
+    | {
+        f"{module.__name__}.commits_page": partial(
+            module.commits_page, NAME, "main", since=SINCE, cursor=None
+        )
+        for module in OTHERS
+    }
+    | {
+        "github.repository": partial(github.repository, NAME),
+        "github.commit": partial(github.commit, NAME, COMMIT),
+        "github.commits_page": partial(github.commits_page, NAME, "main", since=SINCE, cursor="x"),
+        "github.commit_of_tag": partial(github.commit_of_tag, NAME, "v1"),
+        "github.pull": partial(github_pulls.pull, NAME, 5),
+        "github.jobs": partial(github_runs.jobs, NAME, 5),
+        "github.installations": github_auth.installations,
+        "github.installation_of": partial(github_auth.installation_of, NAME),
+        "github.installation_token": partial(github_auth.installation_token, 5),
+        "github.repositories_page": partial(github_auth.repositories_page, cursor=None),
+        "gitea.repository": partial(gitea.repository, NAME),
+        "gitea.commit": partial(gitea.commit, NAME, COMMIT),
+        "gitea.commits_page": partial(gitea.commits_page, NAME, "main", since=SINCE, cursor=None),
+        "gitea.pull": partial(gitea.pull, NAME, 5),
+        "gitea.commit_of_tag": partial(gitea.commit_of_tag, NAME, "v1"),
+    }
+)
 
 KEYS = st.sampled_from(
     [
@@ -76,6 +131,15 @@ KEYS = st.sampled_from(
         "name",
         "base",
         "head",
+        "values",
+        "value",
+        "next",
+        "hash",
+        "iid",
+        "state",
+        "isLastPage",
+        "commitId",
+        "pullRequestId",
     ]
 )
 LEAVES = (

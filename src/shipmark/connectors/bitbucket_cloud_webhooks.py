@@ -221,7 +221,9 @@ def _updated(payload: Any, received_at: datetime | None) -> list[Fact]:
     hook = read(_UpdatedHook, payload)
     renaming = hook.changes and hook.changes.full_name
     former = renaming.old if renaming else None
-    return [repository_facts(hook.repository, former_name=former, as_of=received_at)]
+    facts = repository_facts(hook.repository, former_name=former, as_of=received_at)
+    # It does not say when it was: where it is late, its main branch may be another meanwhile.
+    return [replace(facts, values={})]
 
 
 READERS: dict[str, Callable[[Any, datetime | None], list[Fact]]] = {

@@ -31,9 +31,9 @@ def read_push(payload: Any, received_at: datetime | None) -> list[Fact]:
     """The facts of a push to a branch, and of its project, whose default branch may be new."""
     hook = read(_PushHook, payload)
     branch = branch_of(hook.ref)
-    facts: list[Fact] = [repository_facts(hook.project, as_of=received_at)]
     if not branch or not hook.after:
-        return facts
+        return []
+    facts: list[Fact] = [repository_facts(hook.project)]
     name = hook.project.path_with_namespace
     commits = _on_the_branch(hook)
     if commits:

@@ -6,13 +6,14 @@ repository.
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
-from shipmark.application.facts import Fact, RepositoryFacts
+from shipmark.application.facts import BranchPush, Fact, RepositoryFacts
+from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors import (
     azure_devops_webhooks,
     bitbucket_cloud_facts,
@@ -25,7 +26,8 @@ from shipmark.connectors import (
     gitlab_facts,
     gitlab_webhooks,
 )
-from shipmark.connectors.payloads import UnreadablePayload, Wire, read
+from shipmark.connectors.payloads import EPOCH, UnreadablePayload, Wire, read
+from shipmark.domain.events import SourceEvent
 
 FORM = "application/x-www-form-urlencoded"
 CONTENT_TYPE = "content-type"
@@ -57,10 +59,41 @@ class Webhook:
         """All that a delivery says. Raises UnreadablePayload."""
         payload = _payload(headers, body)
         facts = self.read(headers, payload, received_at=received_at)
-        if not facts or any(isinstance(one, RepositoryFacts) for one in facts):
+        if all(isinstance(one, RepositoryFacts) for one in facts):
             return facts
-        repository = self.repository(payload)
-        return [repository, *facts] if repository else facts
+        at = _not_before(facts, received_at)
+        if not any(isinstance(one, RepositoryFacts) for one in facts):
+            repository = self.repository(payload)
+            facts = [repository, *facts] if repository else facts
+        return [_dated(one, at) for one in facts]
+
+
+def _not_before(facts: Iterable[Fact], received_at: datetime | None) -> datetime:
+    """The latest instant that a payload tells of: it was sent no earlier.
+
+    When it came says nothing. It may be late, and then the repository has another name or default
+    branch meanwhile. A payload that tells no instant takes back nothing that is known.
+    """
+    told = [at for one in facts for at in _instants(one)]
+    return max((at for at in told if received_at is None or at < received_at), default=EPOCH)
+
+
+def _instants(fact: Fact) -> Iterable[datetime]:
+    match fact:
+        case PullFacts():
+            return [fact.as_of] if fact.as_of else []
+        case BranchPush():
+            return [one.committed_at for one in fact.commits]
+        case SourceEvent():
+            return [fact.at]
+    return []
+
+
+def _dated(fact: Fact, at: datetime) -> Fact:
+    """A fact about the repository as of then, unless it says itself as of when."""
+    if isinstance(fact, RepositoryFacts) and fact.as_of is None:
+        return replace(fact, as_of=at)
+    return fact
 
 
 def _payload(headers: Mapping[str, str], body: bytes) -> Any:
