@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shipmark.application.deliveries import Delivery
+from shipmark.application.sessions import Sessions
 from shipmark.application.tokens import Tokens
 from shipmark.application.told import Told
 from shipmark.domain.artifacts import Commit, ServiceDeployed
@@ -377,6 +378,8 @@ class Transaction(Protocol):
     def now(self) -> datetime: ...
     @property
     def tokens(self) -> Tokens: ...
+    @property
+    def sessions(self) -> Sessions: ...
     @property
     def repositories(self) -> Repositories: ...
     @property

@@ -26,7 +26,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentFilter:
-    """Which deployments; what is None does not matter. ``until`` is exclusive."""
+    """Which deployments; what is None does not matter. ``until`` is exclusive.
+
+    ``ids`` are those that a search found.
+    """
 
     service_id: int | None = None
     repository_id: int | None = None
@@ -36,6 +39,7 @@ class DeploymentFilter:
     status: Status | None = None
     since: datetime | None = None
     until: datetime | None = None
+    ids: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class PullFilter:
     environment: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    ids: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +165,40 @@ class Reports(Protocol):
     def path_rules(self, page: Page) -> Sequence[PathRulesRow]: ...
 
 
+class Search(Protocol):
+    """Queries of searches. Each is one statement, and finds so many at most."""
+
+    def deployments_referred(self, start: str, limit: int) -> list[int]:
+        """Those whose reference_id starts so."""
+
+    def deployments_naming(self, sha: str, limit: int) -> list[int]:
+        """Those that name a commit starting so, alone or in a list."""
+
+    def deployments_with(
+        self, key: str, value: str, filter_: DeploymentFilter, *, newest: int
+    ) -> list[int]:
+        """Of the newest in the filter, those with this in their metadata."""
+
+    def shipping(self, pull_ids: Collection[int], limit: int) -> list[int]:
+        """The deployments that ship any of these pull requests; two statements more."""
+
+    def pulls_numbered(self, number: int, repository_id: int | None, limit: int) -> list[int]: ...
+
+    def pulls_with_commit(self, sha: str, limit: int) -> list[int]: ...
+
+    def pulls_by(self, author: str, limit: int) -> list[int]:
+        """The last merged of an author."""
+
+    def pulls_titled(
+        self, words: Collection[str], filter_: PullFilter, *, newest: int
+    ) -> list[int]:
+        """Of the last merged in the filter, those with all the words in their title."""
+
+
 class ReadTransaction(Transaction, Protocol):
     """A transaction in which reports can be asked for."""
 
     @property
     def reports(self) -> Reports: ...
+    @property
+    def search(self) -> Search: ...

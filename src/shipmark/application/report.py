@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from shipmark.application.explain import explain_deployment, explain_pull
 from shipmark.application.explanation import DeploymentExplanation, PullExplanation
@@ -17,6 +18,8 @@ from shipmark.application.queries import (
 )
 from shipmark.domain.errors import DeploymentNotFound, InvalidArgument, PullNotFound, ShipmarkError
 from shipmark.domain.model import Repository, Service, Status
+
+Filter = TypeVar("Filter", DeploymentFilter, PullFilter)
 
 NOT_REGISTERING = Policy()
 """Reads never make a repository known."""
@@ -44,7 +47,8 @@ def deployment(tx: ReadTransaction, id_: int | None, reference_id: str | None) -
     return row
 
 
-def _reported(tx: ReadTransaction, rows: Sequence[DeploymentRow]) -> list[Reported]:
+def reported(tx: ReadTransaction, rows: Sequence[DeploymentRow]) -> list[Reported]:
+    """The deployments, each with how many pull requests it ships."""
     shipping = [
         row.deployment for row in rows if row.deployment.attribution.status is Status.ATTRIBUTED
     ]
@@ -56,16 +60,16 @@ def deployment_with_pulls(
     tx: ReadTransaction, id_: int | None, reference_id: str | None, page: Page
 ) -> Reported:
     """A deployment with a page of what it ships. Raises DeploymentNotFound."""
-    (reported,) = _reported(tx, [deployment(tx, id_, reference_id)])
-    return replace(reported, pulls=tx.reports.shipped_pulls(reported.row.deployment.id, page))
+    (found,) = reported(tx, [deployment(tx, id_, reference_id)])
+    return replace(found, pulls=tx.reports.shipped_pulls(found.row.deployment.id, page))
 
 
 def explained_deployment(
     tx: ReadTransaction, id_: int | None, reference_id: str | None
 ) -> tuple[Reported, DeploymentExplanation]:
     """A deployment with its explanation. Raises DeploymentNotFound."""
-    (reported,) = _reported(tx, [deployment(tx, id_, reference_id)])
-    return reported, explain_deployment(tx, reported.row)
+    (found,) = reported(tx, [deployment(tx, id_, reference_id)])
+    return found, explain_deployment(tx, found.row)
 
 
 def deployments(
@@ -77,11 +81,19 @@ def deployments(
     repository: str | None = None,
 ) -> list[Reported]:
     """Deployments, newest first. A service nobody knows has none. Raises RepositoryNotFound."""
+    filter_ = narrowed(tx, filter_, service=service, repository=repository)
+    return reported(tx, tx.reports.deployments(filter_, page))
+
+
+def narrowed(
+    tx: ReadTransaction, filter_: Filter, *, service: str | None, repository: str | None
+) -> Filter:
+    """The filter with the ids of what is named. Raises RepositoryNotFound."""
     if service is not None:
         filter_ = replace(filter_, service_id=_service_id(tx, service))
     if repository is not None:
         filter_ = replace(filter_, repository_id=_repository_id(tx, repository))
-    return _reported(tx, tx.reports.deployments(filter_, page))
+    return filter_
 
 
 def _service_id(tx: ReadTransaction, identifier: str) -> int:
@@ -104,10 +116,7 @@ def pulls(
     repository: str | None = None,
 ) -> list[PullRow]:
     """Pull requests, last merged first. Raises RepositoryNotFound."""
-    if service is not None:
-        filter_ = replace(filter_, service_id=_service_id(tx, service))
-    if repository is not None:
-        filter_ = replace(filter_, repository_id=_repository_id(tx, repository))
+    filter_ = narrowed(tx, filter_, service=service, repository=repository)
     return tx.reports.pulls(filter_, page)
 
 

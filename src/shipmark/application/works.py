@@ -21,6 +21,7 @@ from shipmark.application.inbox import receive
 from shipmark.application.policy import Policy
 from shipmark.application.queries import Page, PullRow, ReadTransaction
 from shipmark.application.register import Registered, register
+from shipmark.application.sessions import Renewal, SignedIn, SigningIn, renew, sign_in, sign_out
 from shipmark.application.writer import Work, one_by_one
 from shipmark.domain.artifacts import ServiceDeployed
 from shipmark.domain.errors import ShipmarkError
@@ -61,6 +62,9 @@ class Works:
     record_reports: Work[Sequence[ServiceDeployed], list[str]]
     mark_used: Work[tuple[int, datetime], None]
     receive: Work[Delivery, bool]
+    sign_in: Work[SigningIn, SignedIn]
+    renew_session: Work[Renewal, SignedIn]
+    sign_out: Work[str, None]
 
 
 def works(policy: Policy) -> Works:
@@ -86,6 +90,9 @@ def works(policy: Policy) -> Works:
         record_reports=one_by_one(partial(artifacts.record_reports, policy=policy)),
         mark_used=Work(_mark_used),
         receive=Work(receive),
+        sign_in=one_by_one(sign_in),
+        renew_session=one_by_one(renew),
+        sign_out=one_by_one(sign_out),
     )
 
 

@@ -18,7 +18,9 @@ from shipmark.storage.path_rules import PathRuleSets
 from shipmark.storage.pulls import Pulls
 from shipmark.storage.reports import Reports
 from shipmark.storage.repositories import Repositories
+from shipmark.storage.search import Search
 from shipmark.storage.services import Services
+from shipmark.storage.sessions import Sessions
 from shipmark.storage.tokens import Tokens
 from shipmark.storage.windows import Windows
 
@@ -87,6 +89,10 @@ class StorageTransaction:
         return Deliveries(self.connection, self.now)
 
     @cached_property
+    def sessions(self) -> Sessions:
+        return Sessions(self.connection)
+
+    @cached_property
     def reports(self) -> Reports:
         return Reports(
             self.connection,
@@ -98,3 +104,7 @@ class StorageTransaction:
             deploy_rules=self.deploy_rules,
             path_rules=self.path_rules,
         )
+
+    @cached_property
+    def search(self) -> Search:
+        return Search(self.connection, windows=self.windows)
