@@ -152,6 +152,13 @@ def _listed(sha: str, candidates: Sequence[Candidate]) -> ListedCommit:
 def explain_pull(tx: ReadTransaction, row: PullRow) -> PullExplanation:
     """Explain one pull request as it stands now."""
     shipping = tx.reports.deployments_by_id(tx.reports.shipping(row.pull.id))
+    return explain_shipped_pull(tx, row, shipping)
+
+
+def explain_shipped_pull(
+    tx: ReadTransaction, row: PullRow, shipping: Sequence[DeploymentRow]
+) -> PullExplanation:
+    """The same, of a pull request of which it is known what ships it."""
     reached = {(one.service.identifier, one.deployment.environment) for one in shipping}
     targets = [
         Target(

@@ -142,6 +142,15 @@ class Reports(Protocol):
     def mark_before(self, lane_id: int, order: Order) -> Window | None:
         """The window that set the high-water mark which a deployment of that order finds."""
 
+    def windows_around(self, window: Window, each_side: int) -> list[Window]:
+        """A stored window among those that raised the mark of its lane, in their order."""
+
+    def deployments_around(self, deployment: Deployment, each_side: int) -> list[int]:
+        """A deployment among those of its service and environment, the newest first.
+
+        Only the nearest hundreds of the service are looked at.
+        """
+
     def pulls(self, filter_: PullFilter, page: Page) -> list[PullRow]: ...
 
     def pulls_named(

@@ -29,7 +29,7 @@ from shipmark.application.queries import (
     PullRow,
 )
 from shipmark.domain.attribution import Window
-from shipmark.domain.model import Order, Repository, Service
+from shipmark.domain.model import Deployment, Order, Repository, Service
 from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.deployments import Deployments
 from shipmark.storage.filters import deployment_conditions, pull_conditions
@@ -62,6 +62,8 @@ from shipmark.storage.windows import ORDER, Windows, window_of
 
 NEWEST_FIRST = (deployments.c.deployed_at, deployments.c.reference_id)
 LAST_MERGED_FIRST = (pulls.c.listed_at, pulls.c.id)
+NEAREST = 500
+"""Deployments of a service among which those of one environment are looked for."""
 
 
 class Reports:
@@ -204,6 +206,43 @@ class Reports:
         )
         found = self._connection.execute(query).one_or_none()
         return None if found is None else window_of(found, found.deployment_id)
+
+    def windows_around(self, window: Window, each_side: int) -> list[Window]:
+        order = sent_row(window.order, like=ORDER)
+        raised = select(windows).where(
+            windows.c.lane_id == window.lane_id, windows.c.raises.is_(true())
+        )
+        before = raised.where(tuple_(*ORDER) < order).order_by(*(one.desc() for one in ORDER))
+        after = raised.where(tuple_(*ORDER) > order).order_by(*ORDER)
+        found = [
+            [
+                window_of(row, row.deployment_id)
+                for row in self._connection.execute(query.limit(each_side))
+            ]
+            for query in (before, after)
+        ]
+        return [*reversed(found[0]), window, *found[1]]
+
+    def deployments_around(self, deployment: Deployment, each_side: int) -> list[int]:
+        order = sent_row(deployment.order, like=NEWEST_FIRST)
+        of_service = select(deployments.c.id, deployments.c.environment, *NEWEST_FIRST).where(
+            deployments.c.service_id == deployment.service_id
+        )
+        before = of_service.where(tuple_(*NEWEST_FIRST) < order)
+        after = of_service.where(tuple_(*NEWEST_FIRST) > order)
+        near = (
+            after.order_by(*NEWEST_FIRST),
+            before.order_by(*(column.desc() for column in NEWEST_FIRST)),
+        )
+        later, earlier = (
+            [
+                row.id
+                for row in self._connection.execute(query.limit(NEAREST))
+                if row.environment == deployment.environment
+            ][:each_side]
+            for query in near
+        )
+        return [*reversed(later), deployment.id, *earlier]
 
     def pulls(self, filter_: PullFilter, page: Page) -> list[PullRow]:
         conditions = pull_conditions(filter_)

@@ -3,7 +3,7 @@
 from starlette.routing import BaseRoute, Route
 
 from shipmark.application.tokens import Scope
-from shipmark.web import deployments, home, sign_in, static_files
+from shipmark.web import deployment, deployments, home, sign_in, static_files
 from shipmark.web.page import Page, page
 
 READ = (Scope.READ,)
@@ -17,6 +17,11 @@ PAGES: tuple[Page, ...] = (
     page("/theme", sign_in.choose_theme, changes=True),
     page("/deployments", deployments.explorer, scopes=READ),
     page("/deployments.csv", deployments.export, scopes=READ),
+    page("/deployments/{id:int}", deployment.shown, scopes=READ),
+    page("/deployments/{id:int}/edit", deployment.edit, scopes=DEPLOY),
+    page("/deployments/{id:int}/edit", deployment.change, scopes=DEPLOY, changes=True),
+    page("/deployments/{id:int}/retry", deployment.retry, scopes=DEPLOY, changes=True),
+    page("/deployments/{id:int}/delete", deployment.delete, scopes=DEPLOY, changes=True),
 )
 
 

@@ -13,6 +13,8 @@ from shipmark.application.queries import ReadTransaction
 from shipmark.application.sessions import Session
 from shipmark.application.tokens import Scope
 from shipmark.application.writer import Work
+from shipmark.domain.errors import UnknownMethod
+from shipmark.domain.model import LAST_NUMBER
 from shipmark.web import cookies
 from shipmark.web.charts.specification import Chart
 from shipmark.web.fields import Fields
@@ -70,8 +72,11 @@ class Visit:
         return here == path or here.startswith(f"{path}/")
 
     def path(self, name: str) -> Any:
-        """A parameter of the path."""
-        return self.request.path_params[name]
+        """A parameter of the path. Raises UnknownMethod for a number that nothing can have."""
+        found = self.request.path_params[name]
+        if isinstance(found, int) and found > LAST_NUMBER:
+            raise UnknownMethod(f"There is nothing with the number {found}.")
+        return found
 
     async def read(self, run: Callable[[ReadTransaction], Result]) -> Result:
         """Run in a transaction that only reads."""
