@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shipmark.application import report
 from shipmark.application.explain import explain_deployment
 from shipmark.application.explanation import DeploymentExplanation
+from shipmark.application.ports import MOST_COUNTED
 from shipmark.application.queries import DeploymentRow, Page, ReadTransaction
 from shipmark.application.report import Reported
 from shipmark.domain.attribution import Window
@@ -30,12 +31,14 @@ class DeploymentView:
 
 def deployment_view(tx: ReadTransaction, id_: int, page: Page) -> DeploymentView:
     """What is to be shown of a deployment. Raises DeploymentNotFound."""
-    found = report.deployment_with_pulls(tx, id_, None, page)
+    found = report.deployment_with_pulls(tx, id_, None, page, roughly=True)
     own = next(iter(tx.windows.of([id_])), None)
+    # What is not counted to its end is not said in words; the page says that it is more.
+    counted = found.shipped if found.shipped < MOST_COUNTED else 0
     around = tx.reports.deployments_around(found.row.deployment, EACH_SIDE)
     return DeploymentView(
         reported=found,
-        explanation=explain_deployment(tx, found.row, found.shipped),
+        explanation=explain_deployment(tx, found.row, counted),
         windows=() if own is None else tx.reports.windows_around(own, EACH_SIDE),
         neighbours=tx.reports.deployments_by_id(around),
     )

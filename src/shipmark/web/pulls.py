@@ -17,7 +17,6 @@ FILTERS = (
     "q",
     "repository",
     "author",
-    "base",
     "service",
     "deployed",
     "environment",
@@ -56,7 +55,6 @@ async def explorer(visit: Visit) -> Response:
 
 def _filter(fields: Fields) -> PullFilter:
     return PullFilter(
-        base_ref=fields.text("base"),
         author=fields.text("author"),
         deployed=fields.flag("deployed"),
         environment=fields.text("environment") or DEFAULT_ENVIRONMENT,

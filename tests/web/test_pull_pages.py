@@ -38,8 +38,6 @@ def page_of(shop: Shop, number: int) -> str:
     [
         ({}, [3, 2, 1, 4]),
         ({"author": "ines{number}"}, [2, 1]),
-        ({"base": "main"}, [3, 2, 1, 4]),
-        ({"base": "release"}, []),
         ({"deployed": "yes"}, [2, 1]),
         ({"deployed": "no"}, [3]),
         ({"deployed": "yes", "environment": "staging"}, [3, 2, 1]),
