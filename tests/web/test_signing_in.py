@@ -1,17 +1,20 @@
 """Signing in, and what a session is good for."""
 
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+from sqlalchemy import update
 from tests.api.tokens import tokens_of
 from tests.server import LiveServer
 from tests.shops import Shop
 from tests.web.people import Person
 
-from shipmark.application.tokens import create_account, revoke_token, set_account_active
+from shipmark.application.tokens import create_account, digest, revoke_token, set_account_active
 from shipmark.application.writer import transact
 from shipmark.storage.database import Database
+from shipmark.storage.session_tables import sessions
 from shipmark.web.headers import CONTENT_SECURITY_POLICY
 
 
@@ -133,6 +136,23 @@ def test_a_form_of_another_site_is_refused(person: Person) -> None:
         assert answer.status_code == 401
     assert person.http.post("/sign-out").status_code == 401
     assert person.http.post("/sign-out", data={"form_token": "ü" * 9}).status_code == 401
+    assert signed_in(person)
+
+
+def test_the_cookie_changes_every_hour_of_use(person: Person) -> None:
+    before = dict(person.http.cookies)
+    with closing(Database(person.server.database_url)) as database, database.write() as tx:
+        now = datetime.now(UTC)
+        own = sessions.c.digest.in_([digest(secret) for secret in before.values()])
+        earlier = update(sessions).where(own).values(renewed_at=now - timedelta(hours=2))
+        tx.connection.execute(earlier)
+    person.get("/deployments")
+    after = dict(person.http.cookies)
+    assert after != before
+    assert person.post("/theme", theme="dark", next="/pulls").status_code == 303
+    assert dict(person.http.cookies).items() > after.items()
+    person.http.cookies.clear()
+    person.http.cookies.update(before)
     assert signed_in(person)
 
 
