@@ -1,12 +1,15 @@
 """Signing in, and what a session is good for."""
 
+import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 from tests.api.tokens import tokens_of
+from tests.databases import sqlite_url_of
 from tests.server import LiveServer
 from tests.shops import Shop
 from tests.web.people import Person
@@ -64,6 +67,21 @@ def test_behind_tls_the_cookie_is_sent_over_tls_alone(server: LiveServer) -> Non
         cookie = somebody.http.post("/sign-in", data=data, headers=headers).headers["Set-Cookie"]
         assert cookie.startswith("__Host-shipmark=")
         assert "Secure" in cookie.split("; ")
+
+
+def test_below_a_path_every_link_and_way_back_has_it(tmp_path: Path) -> None:
+    url = sqlite_url_of(tmp_path / "below.db")
+    base_url = "http://shop.example/ship"
+    with LiveServer(url, tmp_path, base_url=base_url) as server, Person(server) as somebody:
+        answer = somebody.get("/pulls", author="ines")
+        way_back = "/ship/sign-in?next=%2Fship%2Fpulls%3Fauthor%3Dines"
+        assert answer.headers["Location"] == way_back
+        page = somebody.get("/sign-in", next="/ship/pulls").text
+        assert set(re.findall('(?:href|src|action)="(/[a-z]*)', page)) == {"/ship"}
+        sent = {"token": server.default_token, "next": "/ship/pulls"}
+        from_there = {"Origin": "http://shop.example"}
+        answer = somebody.http.post("/sign-in", data=sent, headers=from_there)
+        assert answer.headers["Location"] == "/ship/pulls"
 
 
 def test_tokens_that_are_refused_sign_nobody_in(shop: Shop) -> None:
