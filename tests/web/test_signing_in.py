@@ -209,6 +209,9 @@ def test_files_are_kept_for_ever_under_names_of_their_content(server: LiveServer
         names = [part.split('"')[0] for part in page.split('"/static/')[1:]]
         assert {name.rpartition(".")[2] for name in names} == {"css", "js", "svg"}
         for name in names:
+            plain = somebody.http.get(f"/static/{name}", headers={"Accept-Encoding": "identity"})
             file = somebody.http.get(f"/static/{name}")
+            assert file.headers["Content-Encoding"] == "gzip"
+            assert file.content == plain.content
             assert "immutable" in file.headers["Cache-Control"]
         assert somebody.http.get("/static/app.css").status_code == 404
