@@ -165,17 +165,18 @@ class Reports:
             .scalar_subquery()
             .label("listed_by")
         )
-        this = (
+        this = [
             windows.c.deployment_id == window.deployment_id,
             windows.c.lane_id == window.lane_id,
-        )
-        windows_in_lanes = windows.join(lanes, lanes.c.id == windows.c.lane_id)
-        near = select(pulls.c.id).select_from(windows_in_lanes.join(pulls, in_window()))
-        first = near.where(*this).order_by(*POSITION).limit(MOST_READ).subquery()
+        ]
+        in_this = windows.join(lanes, lanes.c.id == windows.c.lane_id).join(pulls, in_window())
+        last = select(*POSITION).select_from(in_this).where(*this).order_by(*POSITION)
+        end = self._connection.execute(last.offset(MOST_READ).limit(1)).one_or_none()
+        if end is not None:
+            this.append(tuple_(*POSITION) < sent_row(tuple(end), like=POSITION))
         query = (
             select(pulls.c.id, pulls.c.number, pulls.c.title, listed_by)
-            .select_from(windows_in_lanes.join(first, true()))
-            .join(pulls, pulls.c.id == first.c.id)
+            .select_from(in_this)
             .where(*this, not_(shipped_in_window()))
             .order_by(*POSITION)
             .limit(limit)
