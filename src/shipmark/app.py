@@ -15,8 +15,12 @@ from starlette.applications import Starlette
 from shipmark import logs
 from shipmark.api.asgi import application
 from shipmark.api.calls import Api
+from shipmark.api.decoding import decode
+from shipmark.api.deployments import PatchArguments
+from shipmark.api.errors import status_of
 from shipmark.api.webhooks_running import RunningWebhook
 from shipmark.application.budgets import Budgets
+from shipmark.application.change import Patch
 from shipmark.application.deliveries import Delivery, Hook
 from shipmark.application.diagnosis import ForgeSetup
 from shipmark.application.doctor import Setup
@@ -45,6 +49,10 @@ from shipmark.domain.errors import InvalidArgument
 from shipmark.settings import Settings, SettingsError, load
 from shipmark.storage import migrations
 from shipmark.storage.database import Database
+from shipmark.web.charts.drawing import Drawing
+from shipmark.web.page import refusal_page
+from shipmark.web.routes import routes
+from shipmark.web.site import Site
 
 AZURE_DEVOPS = "azure-devops"
 """The last part of the address to which its service hooks are sent."""
@@ -334,6 +342,22 @@ def _spare_the_collector() -> None:
     gc.set_threshold(COLLECTED_AFTER, 20, 50)
 
 
+def site_of(settings: Settings, api: Api) -> Site:
+    """What the pages stand on: they call what the API calls."""
+    return Site(
+        calls=api,
+        status_of=status_of,
+        patch_of=_patch_of,
+        drawing=Drawing(),
+        session_lifetime=settings.session_lifetime,
+        public_badges=settings.public_badges,
+    )
+
+
+def _patch_of(sent: Mapping[str, Any], account_id: int) -> Patch:
+    return decode(PatchArguments, sent).patch(account_id)
+
+
 def build(settings: Settings) -> Starlette:
     """The application and all it stands on, taken down in order when it stops."""
     policy = policy_of(settings)
@@ -345,7 +369,7 @@ def build(settings: Settings) -> Starlette:
         writer = Writer(database)
         background = Background(settings, database)
         with ThreadPoolExecutor(settings.readers, "shipmark-reader") as readers:
-            app.state.api = Api(
+            api = Api(
                 database=database,
                 writer=writer,
                 readers=readers,
@@ -358,6 +382,8 @@ def build(settings: Settings) -> Starlette:
                 setup=setup_of(settings),
                 metric_rules=metric_rules_of(settings),
             )
+            app.state.api = api
+            app.state.site = site_of(settings, api)
             app.state.running_webhooks = running_webhooks(settings)
             _spare_the_collector()
             if settings.with_worker:
@@ -368,9 +394,10 @@ def build(settings: Settings) -> Starlette:
                 # What was accepted is committed before the process goes.
                 writer.close()
                 background.stop()
+                await app.state.site.drawing.close()
         database.close()
 
-    return application(lifespan)
+    return application(lifespan, pages=routes(), refusal_page=refusal_page)
 
 
 def create() -> Starlette:

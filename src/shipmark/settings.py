@@ -97,6 +97,12 @@ class Settings:
     base_url: str | None = _setting(
         _base_url, "address clients see, for links; default: as each request came", default=None
     )
+    session_lifetime: timedelta = _setting(
+        time_span, "how long one stays signed in to the pages", default=timedelta(days=7)
+    )
+    public_badges: bool = _setting(
+        _yes_or_no, "show badges to anyone, without a token", default=False
+    )
     max_body_bytes: int = _setting(
         _whole(1024, 2**40), "largest request body taken", default=64 * 1024 * 1024
     )

@@ -1,13 +1,14 @@
 """The ASGI application: the methods, the operator's endpoints, and errors in one shape."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from shipmark.api import openapi, webhooks, webhooks_running
 from shipmark.api.calls import Api
@@ -24,10 +25,19 @@ from shipmark.domain.errors import (
 )
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+RefusalPage = Callable[[Request, ShipmarkError], Awaitable[Response]]
 
 
-def application(lifespan: Lifespan) -> Starlette:
-    """The application. ``lifespan`` puts the `Api` into ``state.api`` and takes it down again."""
+def application(
+    lifespan: Lifespan,
+    *,
+    pages: Sequence[BaseRoute] = (),
+    refusal_page: RefusalPage | None = None,
+) -> Starlette:
+    """The application. ``lifespan`` puts the `Api` into ``state.api`` and takes it down again.
+
+    ``refusal_page`` tells people who look for a page what is not there.
+    """
     app = Starlette(
         routes=[
             *(method.route() for method in METHODS),
@@ -37,8 +47,12 @@ def application(lifespan: Lifespan) -> Starlette:
             Route("/readyz", readyz),
             Route("/openapi.json", openapi_json),
             Route("/docs", docs),
+            *pages,
         ],
-        exception_handlers={ShipmarkError: refused, HTTPException: refused_by_http},
+        exception_handlers={
+            ShipmarkError: refused,
+            HTTPException: partial(refused_by_http, refusal_page=refusal_page),
+        },
         lifespan=lifespan,
     )
     # A redirect would be neither success nor error: clients that post do not follow it.
@@ -80,8 +94,10 @@ async def refused(request: Request, error: Exception) -> Response:
     return error_response(error, request.state.request_id)
 
 
-async def refused_by_http(request: Request, error: Exception) -> Response:
-    """What Starlette refuses (no such path, wrong verb), in the same shape."""
+async def refused_by_http(
+    request: Request, error: Exception, *, refusal_page: RefusalPage | None
+) -> Response:
+    """What Starlette refuses (no such path, wrong verb), in the same shape, or as a page."""
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these alone
     path = request.url.path
     refusal: ShipmarkError
@@ -92,4 +108,7 @@ async def refused_by_http(request: Request, error: Exception) -> Response:
         refusal = MethodNotAllowed(f"{path} does not answer {request.method}; use {allowed}.")
     else:
         refusal = InvalidJSON(error.detail)
+    looks_at_pages = "text/html" in request.headers.get("Accept", "")
+    if refusal_page is not None and looks_at_pages and not path.startswith("/api"):
+        return await refusal_page(request, refusal)
     return error_response(refusal, request.state.request_id, dict(error.headers or {}))

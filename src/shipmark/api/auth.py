@@ -24,7 +24,7 @@ async def authorise(api: Api, header: str | None, scopes: Collection[Scope]) -> 
     if isinstance(token, ShipmarkError):
         raise token
     _note_use(api, token)
-    if not token.scopes & {Scope.ADMIN, *scopes}:
+    if not token.may(scopes):
         raise MissingScope(
             f"The token '{token.name}' has the scopes {', '.join(sorted(token.scopes)) or 'none'}; "
             f"this method needs {' or '.join(scopes)}."

@@ -47,8 +47,10 @@ MOST_CARRIED = 100
 MOST_COUNTED = 1000
 
 
-def explain_deployment(tx: ReadTransaction, row: DeploymentRow) -> DeploymentExplanation:
-    """Explain one deployment as it stands now."""
+def explain_deployment(
+    tx: ReadTransaction, row: DeploymentRow, shipped: int
+) -> DeploymentExplanation:
+    """Explain one deployment as it stands now; ``shipped`` is how many pull requests it ships."""
     one = row.deployment
     evidence = Evidence(tx, [one])
     match = evidence.match(one)
@@ -67,7 +69,6 @@ def explain_deployment(tx: ReadTransaction, row: DeploymentRow) -> DeploymentExp
         direct_commits=_direct_commits(tx, window) if window else None,
         words=(),
     )
-    shipped = tx.deployments.count_shipped([one]).get(one.id, 0)
     return replace(explanation, words=tuple(deployment_words(row, explanation, shipped)))
 
 
@@ -160,6 +161,13 @@ def _listed(sha: str, candidates: Sequence[Candidate]) -> ListedCommit:
 def explain_pull(tx: ReadTransaction, row: PullRow) -> PullExplanation:
     """Explain one pull request as it stands now."""
     shipping = tx.reports.deployments_by_id(tx.reports.shipping(row.pull.id))
+    return explain_shipped_pull(tx, row, shipping)
+
+
+def explain_shipped_pull(
+    tx: ReadTransaction, row: PullRow, shipping: Sequence[DeploymentRow]
+) -> PullExplanation:
+    """The same, of a pull request of which it is known what ships it."""
     reached = {(one.service.identifier, one.deployment.environment) for one in shipping}
     targets = [
         Target(

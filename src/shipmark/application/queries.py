@@ -28,7 +28,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentFilter:
-    """Which deployments; what is None does not matter. ``until`` is exclusive."""
+    """Which deployments; what is None does not matter. ``until`` is exclusive.
+
+    ``ids`` are those that a search found.
+    """
 
     service_id: int | None = None
     repository_id: int | None = None
@@ -39,6 +42,7 @@ class DeploymentFilter:
     rule_id: int | None = None
     since: datetime | None = None
     until: datetime | None = None
+    ids: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,7 @@ class PullFilter:
     environment: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    ids: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +164,22 @@ class Reports(Protocol):
         """What a window would ship if it were stored in this lane."""
 
     def left_out(self, window: Window, limit: int) -> list[LeftOutPull]:
-        """The first pull requests in a stored window's range that it does not ship."""
+        """The first pull requests in a stored window's range that it does not ship.
+
+        Only the first thousands of the range are looked at.
+        """
 
     def mark_before(self, lane_id: int, order: Order) -> Window | None:
         """The window that set the high-water mark which a deployment of that order finds."""
+
+    def windows_around(self, window: Window, each_side: int) -> list[Window]:
+        """A stored window among those that raised the mark of its lane, in their order."""
+
+    def deployments_around(self, deployment: Deployment, each_side: int) -> list[int]:
+        """A deployment among those of its service and environment, the newest first.
+
+        Only the nearest hundreds of the service are looked at.
+        """
 
     def pulls(self, filter_: PullFilter, page: Page) -> list[PullRow]: ...
 
@@ -187,6 +204,36 @@ class Reports(Protocol):
     def path_rules(self, page: Page) -> Sequence[PathRulesRow]: ...
 
 
+class Search(Protocol):
+    """Queries of searches. Each is one statement, and finds so many at most."""
+
+    def deployments_referred(self, start: str, limit: int) -> list[int]:
+        """Those whose reference_id starts so."""
+
+    def deployments_naming(self, sha: str, limit: int) -> list[int]:
+        """Those that name a commit starting so, alone or in a list."""
+
+    def deployments_with(
+        self, key: str, value: str, filter_: DeploymentFilter, *, newest: int
+    ) -> list[int]:
+        """Of the newest in the filter, those with this in their metadata."""
+
+    def shipping(self, pull_ids: Collection[int], limit: int) -> list[int]:
+        """The deployments that ship any of these pull requests; two statements more."""
+
+    def pulls_numbered(self, number: int, repository_id: int | None, limit: int) -> list[int]: ...
+
+    def pulls_with_commit(self, sha: str, limit: int) -> list[int]: ...
+
+    def pulls_by(self, author: str, limit: int) -> list[int]:
+        """The last merged of an author."""
+
+    def pulls_titled(
+        self, words: Collection[str], filter_: PullFilter, *, newest: int
+    ) -> list[int]:
+        """Of the last merged in the filter, those with all the words in their title."""
+
+
 class ReadTransaction(Transaction, Protocol):
     """A transaction in which reports and metrics can be asked for."""
 
@@ -196,3 +243,5 @@ class ReadTransaction(Transaction, Protocol):
     def checkups(self) -> Checkups: ...
     @property
     def metrics(self) -> MetricRows: ...
+    @property
+    def search(self) -> Search: ...

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from shipmark.application.explain import explain_deployment, explain_pull
 from shipmark.application.explanation import DeploymentExplanation, PullExplanation
@@ -18,6 +19,8 @@ from shipmark.application.queries import (
 )
 from shipmark.domain.errors import DeploymentNotFound, InvalidArgument, PullNotFound, ShipmarkError
 from shipmark.domain.model import Repository, Service, Status
+
+Filter = TypeVar("Filter", DeploymentFilter, PullFilter)
 
 NOT_REGISTERING = Policy()
 """Reads never make a repository known."""
@@ -47,11 +50,14 @@ def deployment(tx: ReadTransaction, id_: int | None, reference_id: str | None) -
     return row
 
 
-def _reported(tx: ReadTransaction, rows: Sequence[DeploymentRow]) -> list[Reported]:
+def reported(
+    tx: ReadTransaction, rows: Sequence[DeploymentRow], *, roughly: bool = False
+) -> list[Reported]:
+    """The deployments, each with how many pull requests it ships; roughly is not for the API."""
     shipping = [
         row.deployment for row in rows if row.deployment.attribution.status is Status.ATTRIBUTED
     ]
-    shipped = tx.deployments.count_shipped(shipping)
+    shipped = tx.deployments.count_shipped(shipping, roughly=roughly)
     return [Reported(row=row, shipped=shipped.get(row.deployment.id, 0)) for row in rows]
 
 
@@ -62,21 +68,30 @@ def deployment_with_contents(
 
     Raises DeploymentNotFound.
     """
-    (reported,) = _reported(tx, [deployment(tx, id_, reference_id)])
-    found = reported.row.deployment.id
-    return replace(
-        reported,
-        pulls=tx.reports.shipped_pulls(found, pulls),
-        commits=tx.reports.reached_commits(found, commits),
-    )
+    found = deployment_with_pulls(tx, id_, reference_id, pulls)
+    commits_reached = tx.reports.reached_commits(found.row.deployment.id, commits)
+    return replace(found, commits=commits_reached)
+
+
+def deployment_with_pulls(
+    tx: ReadTransaction,
+    id_: int | None,
+    reference_id: str | None,
+    page: Page,
+    *,
+    roughly: bool = False,
+) -> Reported:
+    """A deployment with a page of what it ships. Raises DeploymentNotFound."""
+    (found,) = reported(tx, [deployment(tx, id_, reference_id)], roughly=roughly)
+    return replace(found, pulls=tx.reports.shipped_pulls(found.row.deployment.id, page))
 
 
 def explained_deployment(
     tx: ReadTransaction, id_: int | None, reference_id: str | None
 ) -> tuple[Reported, DeploymentExplanation]:
     """A deployment with its explanation. Raises DeploymentNotFound."""
-    (reported,) = _reported(tx, [deployment(tx, id_, reference_id)])
-    return reported, explain_deployment(tx, reported.row)
+    (found,) = reported(tx, [deployment(tx, id_, reference_id)])
+    return found, explain_deployment(tx, found.row, found.shipped)
 
 
 def deployments(
@@ -87,6 +102,7 @@ def deployments(
     service: str | None = None,
     repository: str | None = None,
     rule: str | None = None,
+    roughly: bool = False,
 ) -> list[Reported]:
     """Deployments, newest first. A service or a rule nobody knows has none.
 
@@ -94,11 +110,19 @@ def deployments(
     """
     if rule is not None:
         filter_ = replace(filter_, rule_id=tx.reports.rule_id(rule) or 0)
+    filter_ = narrowed(tx, filter_, service=service, repository=repository)
+    return reported(tx, tx.reports.deployments(filter_, page), roughly=roughly)
+
+
+def narrowed(
+    tx: ReadTransaction, filter_: Filter, *, service: str | None, repository: str | None
+) -> Filter:
+    """The filter with the ids of what is named. Raises RepositoryNotFound."""
     if service is not None:
         filter_ = replace(filter_, service_id=id_of_service(tx, service))
     if repository is not None:
         filter_ = replace(filter_, repository_id=id_of_repository(tx, repository))
-    return _reported(tx, tx.reports.deployments(filter_, page))
+    return filter_
 
 
 def id_of_service(tx: ReadTransaction, identifier: str) -> int:
@@ -126,10 +150,7 @@ def pulls(
     repository: str | None = None,
 ) -> list[PullRow]:
     """Pull requests, last merged first. Raises RepositoryNotFound."""
-    if service is not None:
-        filter_ = replace(filter_, service_id=id_of_service(tx, service))
-    if repository is not None:
-        filter_ = replace(filter_, repository_id=id_of_repository(tx, repository))
+    filter_ = narrowed(tx, filter_, service=service, repository=repository)
     return tx.reports.pulls(filter_, page)
 
 

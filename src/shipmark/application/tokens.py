@@ -54,6 +54,10 @@ class Token:
     def is_valid_at(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
+    def may(self, scopes: Collection[Scope]) -> bool:
+        """Whether it has any one of these scopes, or ``admin``."""
+        return bool(self.scopes & {Scope.ADMIN, *scopes})
+
 
 class Tokens(Protocol):
     def by_digests(self, digests: Collection[str]) -> dict[str, Token]: ...
@@ -90,10 +94,11 @@ def authenticate(
     """The token behind each secret, or why it is refused."""
     digests = {secret: digest(secret) for secret in secrets_}
     found = tx.tokens.by_digests(digests.values())
-    return {secret: _checked(found.get(one), tx.now) for secret, one in digests.items()}
+    return {secret: checked(found.get(one), tx.now) for secret, one in digests.items()}
 
 
-def _checked(token: Token | None, now: datetime) -> Token | InvalidAuth | AccountInactive:
+def checked(token: Token | None, now: datetime) -> Token | InvalidAuth | AccountInactive:
+    """The token, or why it is refused at that instant."""
     if token is None or not token.is_valid_at(now):
         return InvalidAuth()
     if not token.account.active:

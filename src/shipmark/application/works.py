@@ -23,6 +23,7 @@ from shipmark.application.policy import Policy
 from shipmark.application.queries import Page, PullRow, ReadTransaction
 from shipmark.application.received import Refusals
 from shipmark.application.register import Registered, register
+from shipmark.application.sessions import Renewal, SignedIn, SigningIn, renew, sign_in, sign_out
 from shipmark.application.writer import Work, one_by_one
 from shipmark.domain.artifacts import ServiceDeployed
 from shipmark.domain.errors import ShipmarkError
@@ -68,6 +69,9 @@ class Works:
     upsert_incident: Work[incidents.IncidentDraft, Incident]
     delete_incident: Work[str, bool]
     correct_link: Work[incidents.CorrectionDraft, Incident]
+    sign_in: Work[SigningIn, SignedIn]
+    renew_session: Work[Renewal, SignedIn]
+    sign_out: Work[str, None]
 
 
 def works(policy: Policy) -> Works:
@@ -97,6 +101,9 @@ def works(policy: Policy) -> Works:
         upsert_incident=one_by_one(incidents.upsert_incident),
         delete_incident=one_by_one(incidents.delete_incident),
         correct_link=one_by_one(incidents.correct_link),
+        sign_in=one_by_one(sign_in),
+        renew_session=one_by_one(renew),
+        sign_out=one_by_one(sign_out),
     )
 
 

@@ -31,6 +31,8 @@ def deployment_conditions(filter_: DeploymentFilter) -> list[ColumnElement[bool]
         conditions.append(deployments.c.deployed_at >= filter_.since)
     if filter_.until is not None:
         conditions.append(deployments.c.deployed_at < filter_.until)
+    if filter_.ids is not None:
+        conditions.append(deployments.c.id.in_(filter_.ids))
     return conditions
 
 
@@ -51,6 +53,8 @@ def pull_conditions(filter_: PullFilter) -> list[ColumnElement[bool]]:
         conditions.append(pulls.c.listed_at >= filter_.since)
     if filter_.until is not None:
         conditions += [pulls.c.listed_at < filter_.until, pulls.c.merged_at.is_not(None)]
+    if filter_.ids is not None:
+        conditions.append(pulls.c.id.in_(filter_.ids))
     # What a service shipped may belong to another: explicit lists do not ask whose it is.
     if filter_.service_id is not None and not filter_.deployed:
         conditions.append(_may_go_to(filter_.service_id, assigned_only=filter_.deployed is None))

@@ -190,6 +190,7 @@ pulls = Table(
     UniqueConstraint("repository_id", "number"),
     Index("ix_pulls_listed", "listed_at", "id"),
     Index("ix_pulls_listed_in", "repository_id", "listed_at", "id"),
+    Index("ix_pulls_author", "author", "listed_at", "id"),
 )
 # The history of a branch: what every window is a range of.
 Index(

@@ -10,13 +10,13 @@ from shipmark.application.tokens import Account, Token
 from shipmark.storage.sent_rows import among
 from shipmark.storage.tables import accounts, tokens
 
-_TOKENS = select(
+TOKENS = select(
     tokens,
     accounts.c.name.label("account_name"),
     accounts.c.active.label("account_active"),
     accounts.c.created_at.label("account_created_at"),
 ).join(accounts, accounts.c.id == tokens.c.account_id)
-_BY_DIGEST = _TOKENS.where(among(tokens.c.digest, "digests"))
+_BY_DIGEST = TOKENS.where(among(tokens.c.digest, "digests"))
 
 
 class Tokens:
@@ -25,10 +25,10 @@ class Tokens:
 
     def by_digests(self, digests: Collection[str]) -> dict[str, Token]:
         found = self._connection.execute(_BY_DIGEST, {"digests": list(digests)})
-        return {row.digest: _token(row) for row in found}
+        return {row.digest: token_of(row) for row in found}
 
     def all(self) -> list[Token]:
-        return [_token(row) for row in self._connection.execute(_TOKENS.order_by(tokens.c.id))]
+        return [token_of(row) for row in self._connection.execute(TOKENS.order_by(tokens.c.id))]
 
     def add(self, token: Token, digest: str) -> int:
         result = self._connection.execute(
@@ -78,7 +78,8 @@ class Tokens:
         )
 
 
-def _token(row: Row[Any]) -> Token:
+def token_of(row: Row[Any]) -> Token:
+    """The token in a row of `TOKENS`."""
     return Token(
         id=row.id,
         name=row.name,

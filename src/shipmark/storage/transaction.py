@@ -22,7 +22,9 @@ from shipmark.storage.pulls import Pulls
 from shipmark.storage.received import Received
 from shipmark.storage.reports import Reports
 from shipmark.storage.repositories import Repositories
+from shipmark.storage.search import Search
 from shipmark.storage.services import Services
+from shipmark.storage.sessions import Sessions
 from shipmark.storage.tokens import Tokens
 from shipmark.storage.windows import Windows
 
@@ -112,6 +114,10 @@ class StorageTransaction:
         return Metrics(self.connection)
 
     @cached_property
+    def sessions(self) -> Sessions:
+        return Sessions(self.connection)
+
+    @cached_property
     def reports(self) -> Reports:
         return Reports(
             self.connection,
@@ -124,3 +130,7 @@ class StorageTransaction:
             deploy_rules=self.deploy_rules,
             path_rules=self.path_rules,
         )
+
+    @cached_property
+    def search(self) -> Search:
+        return Search(self.connection, windows=self.windows)

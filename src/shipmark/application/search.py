@@ -1,0 +1,104 @@
+"""Find deployments and pull requests by what people remember of them.
+
+What an index serves is found however long ago it was; words in metadata and titles are looked for
+among the newest rows of the filter alone, so that a search costs the same in any history.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+from shipmark.application.queries import (
+    DeploymentFilter,
+    Page,
+    PullFilter,
+    PullRow,
+    ReadTransaction,
+)
+from shipmark.application.report import Reported, narrowed, reported
+
+MOST_FOUND = 200
+"""Rows that one way of searching finds at most."""
+
+NEWEST = 5000
+"""Rows whose metadata or title is read, the newest of the filter."""
+
+MOST_WORDS = 10
+
+SHA = re.compile(r"[0-9a-f]{7,40}", re.IGNORECASE)
+NUMBER = re.compile(r"#?([0-9]{1,18})")
+PAIR = re.compile(r"([A-Za-z0-9_-]+):(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """What a search text may mean; it may mean several things at once."""
+
+    text: str
+    sha: str | None
+    number: int | None
+    pair: tuple[str, str] | None
+
+
+def sought(text: str) -> Sought:
+    """Read what was typed."""
+    number, pair = NUMBER.fullmatch(text), PAIR.fullmatch(text)
+    return Sought(
+        text=text,
+        sha=text.lower() if SHA.fullmatch(text) else None,
+        number=int(number[1]) if number else None,
+        pair=(pair[1], pair[2].strip()) if pair else None,
+    )
+
+
+def find_deployments(
+    tx: ReadTransaction,
+    filter_: DeploymentFilter,
+    page: Page,
+    *,
+    text: str,
+    service: str | None = None,
+    repository: str | None = None,
+    roughly: bool = False,
+) -> list[Reported]:
+    """Deployments that a text means, newest first: by reference_id, by a commit or pull request
+    they name or ship, or by key:value in their metadata. Raises RepositoryNotFound."""
+    filter_ = narrowed(tx, filter_, service=service, repository=repository)
+    meant, search = sought(text), tx.search
+    found = {*search.deployments_referred(text, MOST_FOUND)}
+    pulls: set[int] = set()
+    if meant.sha is not None:
+        found.update(search.deployments_naming(meant.sha, MOST_FOUND))
+        pulls.update(search.pulls_with_commit(meant.sha, MOST_FOUND))
+    if meant.number is not None:
+        numbered = search.pulls_numbered(meant.number, filter_.repository_id, MOST_FOUND)
+        pulls.update(numbered)
+    if pulls:
+        found.update(search.shipping(pulls, MOST_FOUND))
+    if meant.pair is not None:
+        found.update(search.deployments_with(*meant.pair, filter_, newest=NEWEST))
+    rows = tx.reports.deployments(replace(filter_, ids=frozenset(found)), page)
+    return reported(tx, rows, roughly=roughly)
+
+
+def find_pulls(
+    tx: ReadTransaction,
+    filter_: PullFilter,
+    page: Page,
+    *,
+    text: str,
+    service: str | None = None,
+    repository: str | None = None,
+) -> list[PullRow]:
+    """Pull requests that a text means, last merged first: by number, commit, exact author, or
+    words of their title. Raises RepositoryNotFound."""
+    filter_ = narrowed(tx, filter_, service=service, repository=repository)
+    meant, search = sought(text), tx.search
+    # Whether each was shipped is asked of those that are found, not of all whose title is read.
+    read = replace(filter_, deployed=None, service_id=None)
+    found = {*search.pulls_titled(text.split()[:MOST_WORDS], read, newest=NEWEST)}
+    found.update(search.pulls_by(text, MOST_FOUND))
+    if meant.sha is not None:
+        found.update(search.pulls_with_commit(meant.sha, MOST_FOUND))
+    if meant.number is not None:
+        found.update(search.pulls_numbered(meant.number, filter_.repository_id, MOST_FOUND))
+    return tx.reports.pulls(replace(filter_, ids=frozenset(found)), page)

@@ -1,0 +1,127 @@
+"""Queries of searches: by what an index leads to, or among the newest rows of a filter."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import CompoundSelect, Connection, Select, and_, func, or_, select, union
+
+from shipmark.application.queries import DeploymentFilter, PullFilter
+from shipmark.domain.model import SHORT_SHA_LENGTH
+from shipmark.storage.filters import deployment_conditions, pull_conditions
+from shipmark.storage.shipped import shipped_by_list, shipped_by_window
+from shipmark.storage.tables import (
+    deployment_commits,
+    deployments,
+    pull_commits,
+    pulls,
+    repositories,
+    windows,
+)
+from shipmark.storage.windows import Windows
+
+LAST_CHARACTER = "\U0010ffff"
+MOST_READ = 1000
+"""Rows that are found by reading them, at most."""
+
+NEWEST_FIRST = (deployments.c.deployed_at.desc(), deployments.c.reference_id.desc())
+LAST_MERGED_FIRST = (pulls.c.listed_at.desc(), pulls.c.id.desc())
+
+
+class Search:
+    def __init__(self, connection: Connection, *, windows: Windows) -> None:
+        self._connection = connection
+        self._windows = windows
+
+    def deployments_referred(self, start: str, limit: int) -> list[int]:
+        reference_id = deployments.c.reference_id
+        query = (
+            select(deployments.c.id)
+            .where(reference_id >= start, reference_id <= start + LAST_CHARACTER)
+            .order_by(reference_id)
+        )
+        return self._ids(query, limit)
+
+    def deployments_naming(self, sha: str, limit: int) -> list[int]:
+        alone = select(deployments.c.id).where(
+            *_starts(deployments.c.commit_prefix, deployments.c.commit_sha, sha)
+        )
+        listed = select(deployment_commits.c.deployment_id).where(
+            *_starts(deployment_commits.c.prefix, deployment_commits.c.sha, sha)
+        )
+        return self._ids(union(alone, listed), limit)
+
+    def deployments_with(
+        self, key: str, value: str, filter_: DeploymentFilter, *, newest: int
+    ) -> list[int]:
+        recent = (
+            select(deployments.c.id, deployments.c.metadata, deployments.c.deployed_at)
+            .where(*deployment_conditions(filter_))
+            .order_by(*NEWEST_FIRST)
+            .limit(newest)
+            .subquery()
+        )
+        # Stored metadata is canonical JSON, in which a pair has one way to be written.
+        written = (f'"{key}":{_quoted(value)}', f'"{key}":{value},', f'"{key}":{value}}}')
+        query = select(recent.c.id).where(
+            or_(*(recent.c.metadata.contains(one, autoescape=True) for one in written))
+        )
+        return self._ids(query.order_by(recent.c.deployed_at.desc()), MOST_READ)
+
+    def shipping(self, pull_ids: Collection[int], limit: int) -> list[int]:
+        holding = {deployment for _, _, deployment in self._windows.covering(pull_ids)}
+        by_window = shipped_by_window(windows.c.deployment_id).where(
+            windows.c.deployment_id.in_(holding), pulls.c.id.in_(pull_ids)
+        )
+        by_list = shipped_by_list(deployments.c.id).where(pulls.c.id.in_(pull_ids))
+        return [*self._ids(by_window, limit), *self._ids(by_list, limit)]
+
+    def pulls_numbered(self, number: int, repository_id: int | None, limit: int) -> list[int]:
+        # One look into the index for each repository: a number alone is not what it begins with.
+        of = select(repositories.c.id) if repository_id is None else [repository_id]
+        query = select(pulls.c.id).where(pulls.c.repository_id.in_(of), pulls.c.number == number)
+        return self._ids(query.order_by(*LAST_MERGED_FIRST), limit)
+
+    def pulls_with_commit(self, sha: str, limit: int) -> list[int]:
+        found = [
+            select(pulls.c.id).where(*_starts(prefix, whole, sha))
+            for prefix, whole in (
+                (pulls.c.merge_commit_prefix, pulls.c.merge_commit_sha),
+                (pulls.c.head_prefix, pulls.c.head_sha),
+            )
+        ]
+        of_commits = select(pull_commits.c.pull_id).where(
+            *_starts(pull_commits.c.prefix, pull_commits.c.sha, sha)
+        )
+        return self._ids(union(*found, of_commits), limit)
+
+    def pulls_by(self, author: str, limit: int) -> list[int]:
+        query = select(pulls.c.id).where(pulls.c.author == author)
+        return self._ids(query.order_by(*LAST_MERGED_FIRST), limit)
+
+    def pulls_titled(
+        self, words: Collection[str], filter_: PullFilter, *, newest: int
+    ) -> list[int]:
+        recent = (
+            select(pulls.c.id, pulls.c.title, pulls.c.listed_at)
+            .where(*pull_conditions(filter_))
+            .order_by(*LAST_MERGED_FIRST)
+            .limit(newest)
+            .subquery()
+        )
+        title = func.lower(recent.c.title)
+        query = select(recent.c.id).where(
+            and_(*(title.contains(word.lower(), autoescape=True) for word in words))
+        )
+        return self._ids(query.order_by(recent.c.listed_at.desc()), MOST_READ)
+
+    def _ids(self, query: Select[Any] | CompoundSelect[Any], limit: int) -> list[int]:
+        return list(self._connection.scalars(query.limit(limit)))
+
+
+def _starts(prefix: Any, whole: Any, sha: str) -> Sequence[Any]:
+    """A commit that starts so; its first characters are what is indexed."""
+    return prefix == sha[:SHORT_SHA_LENGTH], whole.startswith(sha)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,141 @@
+"""A deployment's page, and what may be done there: retry, edit, delete."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from starlette.responses import Response
+
+from shipmark.application import report
+from shipmark.application.deployment_view import DeploymentView, deployment_view
+from shipmark.application.queries import DeploymentRow, Page, PullRow
+from shipmark.application.tokens import Scope
+from shipmark.domain.errors import ShipmarkError, Unavailable
+from shipmark.domain.model import Deployment, Status
+from shipmark.web.charts.lead_times import lead_times
+from shipmark.web.fields import cursor_text
+from shipmark.web.timeline import timeline
+from shipmark.web.visit import DrawnChart, Visit
+from shipmark.web.words import iso
+
+SHOWN = 100
+WORTH_A_CHART = 5
+"""Pull requests that are too few to speak of a distribution."""
+
+DEPLOY = (Scope.DEPLOYMENTS_WRITE,)
+EDITED = (
+    "deployed_at",
+    "service",
+    "environment",
+    "success",
+    "repository",
+    "commit_sha",
+    "merge_commit_shas",
+    "integration_branch",
+    "source_name",
+    "source_url",
+    "metadata",
+)
+CLEARED = {"commit_sha", "integration_branch", "source_name", "source_url", "metadata"}
+"""What a deployment can be without: a blank field takes it away."""
+
+
+async def shown(visit: Visit) -> Response:
+    """Everything about a deployment."""
+    after = visit.query.cursor(int)
+    page = Page(limit=SHOWN + 1, after=after)
+    view = await visit.read(lambda tx: deployment_view(tx, visit.path("id"), page))
+    one, pulls = view.reported.row.deployment, view.reported.pulls[:SHOWN]
+    return visit.render(
+        "deployment.html",
+        view=view,
+        row=view.reported.row,
+        one=one,
+        pulls=pulls,
+        next=_next(view),
+        chart=await _chart(visit, one, pulls),
+        timeline=timeline(
+            view.windows, one.id, [row.pull.merged_at for row in pulls if row.pull.merged_at]
+        ),
+        may_change=visit.may(DEPLOY),
+        may_retry=one.attribution.status in (Status.PENDING, Status.EXPIRED),
+    )
+
+
+def _next(view: DeploymentView) -> str | None:
+    found = view.reported.pulls
+    position = found[SHOWN - 1].pull.position if len(found) > SHOWN else None
+    return cursor_text(*position) if position else None
+
+
+async def _chart(visit: Visit, one: Deployment, pulls: Sequence[PullRow]) -> DrawnChart | None:
+    waited: list[timedelta] = [
+        one.deployed_at - row.pull.merged_at for row in pulls if row.pull.merged_at
+    ]
+    if len(waited) < WORTH_A_CHART:
+        return None
+    return await visit.drawn(lead_times(waited, title="From merge to deployment"))
+
+
+async def edit(visit: Visit) -> Response:
+    """The form with which a deployment is changed."""
+    row = await visit.read(lambda tx: report.deployment(tx, visit.path("id"), None))
+    return _edit_form(visit, row, _values(row))
+
+
+async def change(visit: Visit) -> Response:
+    """Change a deployment, as `deployments.update` does."""
+    row = await visit.read(lambda tx: report.deployment(tx, visit.path("id"), None))
+    sent = visit.form.sent
+    said: dict[str, Any] = {name: sent.get(name, "").strip() or None for name in EDITED}
+    wanted = {name: text for name, text in said.items() if text or name in CLEARED}
+    wanted["reference_id"] = row.deployment.reference_id
+    try:
+        patch = visit.site.patch_of(wanted, visit.account_id)
+        await visit.write(visit.site.calls.works.update, patch)
+    except Unavailable:
+        raise
+    except ShipmarkError as error:
+        visit.form.problems[error.argument or ""] = error.message
+        return _edit_form(visit, row, sent, status=visit.site.status_of(error))
+    return visit.go_to(_path(row), done="deployment-changed")
+
+
+def _edit_form(
+    visit: Visit, row: DeploymentRow, values: dict[str, str], *, status: int = 200
+) -> Response:
+    return visit.render("deployment_edit.html", status=status, row=row, values=values)
+
+
+def _values(row: DeploymentRow) -> dict[str, str]:
+    one = row.deployment
+    return {
+        "deployed_at": iso(one.deployed_at),
+        "service": row.service.identifier,
+        "environment": one.environment,
+        "success": "yes" if one.success else "no",
+        "repository": row.repository.name if row.repository else "",
+        "commit_sha": one.commit_sha or "",
+        "merge_commit_shas": " ".join(one.merge_commit_shas),
+        "integration_branch": one.integration_branch or "",
+        "source_name": one.source_name or "",
+        "source_url": one.source_url or "",
+        "metadata": one.metadata or "",
+    }
+
+
+async def retry(visit: Visit) -> Response:
+    """Attribute a deployment again, now."""
+    registered = await visit.write(visit.site.calls.works.retry, visit.path("id"))
+    return visit.go_to(f"/deployments/{registered.deployment.id}", done="deployment-retried")
+
+
+async def delete(visit: Visit) -> Response:
+    """Remove a deployment as if it had never been."""
+    row = await visit.read(lambda tx: report.deployment(tx, visit.path("id"), None))
+    await visit.write(visit.site.calls.works.delete, row.deployment.reference_id)
+    return visit.go_to("/deployments", done="deployment-deleted")
+
+
+def _path(row: DeploymentRow) -> str:
+    return f"/deployments/{row.deployment.id}"

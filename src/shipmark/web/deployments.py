@@ -1,0 +1,171 @@
+"""The explorer of deployments, and its CSV."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from starlette.responses import Response, StreamingResponse
+
+from shipmark.application import report, search
+from shipmark.application.queries import Cursor, DeploymentFilter, Page, ReadTransaction
+from shipmark.application.report import Reported
+from shipmark.domain.model import Status
+from shipmark.web import words
+from shipmark.web.fields import Fields, cursor_text
+from shipmark.web.visit import Visit
+
+PATH = "/deployments"
+SHOWN = 50
+EXPORTED_TOGETHER = 500
+FILTERS = (
+    "q",
+    "service",
+    "repository",
+    "environment",
+    "source",
+    "success",
+    "status",
+    "since",
+    "until",
+)
+STATUSES = (
+    ("", "Any"),
+    (Status.ATTRIBUTED, "Attributed"),
+    (Status.PENDING, "Pending"),
+    (Status.EXPIRED, "Expired"),
+    (Status.NONE, "Nothing to ship"),
+)
+OUTCOMES = (("", "Any"), ("yes", "Succeeded"), ("no", "Failed"))
+COLUMNS = (
+    "id",
+    "reference_id",
+    "deployed_at",
+    "service",
+    "environment",
+    "success",
+    "repository",
+    "commit_sha",
+    "source_name",
+    "source_url",
+    "status",
+    "method",
+    "pull_requests",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the explorer is asked: a filter, and a text that is searched for."""
+
+    filter: DeploymentFilter
+    text: str | None
+    service: str | None
+    repository: str | None
+
+    def answer(self, tx: ReadTransaction, page: Page, *, roughly: bool = False) -> list[Reported]:
+        """A page of what is found. Raises RepositoryNotFound."""
+        find = report.deployments
+        if self.text is not None:
+            find = partial(search.find_deployments, text=self.text)
+        return find(
+            tx,
+            self.filter,
+            page,
+            service=self.service,
+            repository=self.repository,
+            roughly=roughly,
+        )
+
+
+def question(fields: Fields) -> Question:
+    """What a query string asks."""
+    return Question(
+        filter=DeploymentFilter(
+            environment=fields.text("environment"),
+            source_name=fields.text("source"),
+            success=fields.flag("success"),
+            status=fields.choice("status", Status),
+            since=fields.since(),
+            until=fields.until(),
+        ),
+        text=fields.text("q"),
+        service=fields.text("service"),
+        repository=fields.text("repository"),
+    )
+
+
+async def explorer(visit: Visit) -> Response:
+    """Deployments, newest first, by any of the filters together."""
+    asked = question(visit.query)
+    page = Page(limit=SHOWN + 1, after=visit.query.cursor(str))
+    found: list[Reported] = []
+    if not visit.query.problems:
+        with visit.query.refusing():
+            found = await visit.read(partial(asked.answer, page=page, roughly=True))
+    return visit.render(
+        "deployments.html",
+        rows=found[:SHOWN],
+        next=_next(found),
+        filters=visit.query.kept(*FILTERS),
+        statuses=STATUSES,
+        outcomes=OUTCOMES,
+        newest=search.NEWEST,
+    )
+
+
+def _next(found: Sequence[Reported]) -> str | None:
+    return cursor_text(*found[SHOWN - 1].row.deployment.order) if len(found) > SHOWN else None
+
+
+async def export(visit: Visit) -> Response:
+    """The deployments of a filter as CSV, however many they are."""
+    asked = question(visit.query)
+    if not visit.query.problems:
+        with visit.query.refusing():
+            first = await visit.read(lambda tx: asked.answer(tx, Page(limit=EXPORTED_TOGETHER)))
+    if visit.query.problems:
+        return visit.render("refusal.html", message=" ".join(visit.query.problems.values()))
+    return StreamingResponse(
+        _lines(visit, asked, first),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="deployments.csv"'},
+    )
+
+
+async def _lines(visit: Visit, asked: Question, found: list[Reported]) -> AsyncIterator[str]:
+    """The lines, a page of rows at a time: each is read once the one before was taken."""
+    yield _csv([COLUMNS])
+    while found:
+        yield _csv([_row(one) for one in found])
+        if len(found) < EXPORTED_TOGETHER:
+            return
+        after: Cursor = found[-1].row.deployment.order
+        page = Page(limit=EXPORTED_TOGETHER, after=after)
+        found = await visit.read(partial(asked.answer, page=page))
+
+
+def _csv(rows: Sequence[Sequence[object]]) -> str:
+    written = io.StringIO()
+    csv.writer(written).writerows([words.cell(value) for value in row] for row in rows)
+    return written.getvalue()
+
+
+def _row(one: Reported) -> tuple[object, ...]:
+    row, deployment = one.row, one.row.deployment
+    return (
+        deployment.id,
+        deployment.reference_id,
+        words.iso(deployment.deployed_at),
+        row.service.identifier,
+        deployment.environment,
+        "yes" if deployment.success else "no",
+        row.repository.name if row.repository else "",
+        deployment.commit_sha or " ".join(deployment.merge_commit_shas),
+        deployment.source_name or "",
+        deployment.source_url or "",
+        deployment.attribution.status,
+        deployment.method,
+        one.shipped,
+    )

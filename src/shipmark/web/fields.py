@@ -1,0 +1,112 @@
+"""What the query string or a form says, read tolerantly.
+
+A value that is wrong is kept as a problem beside its field and counts as absent: the page says
+what would be right and shows the rest.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
+
+from shipmark.application.queries import Cursor
+from shipmark.domain.errors import InvalidArgument, NotFound
+from shipmark.domain.model import LAST_NUMBER
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+LONGEST = 255
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+YES_OR_NO = {"yes": True, "no": False}
+
+
+class Fields:
+    """The fields of a request. ``problems`` are messages by the name of the field at fault."""
+
+    def __init__(self, sent: Mapping[str, str]) -> None:
+        self.sent = dict(sent)
+        self.problems: dict[str, str] = {}
+
+    def text(self, name: str) -> str | None:
+        """One line of text; a blank counts as absent."""
+        text = self.sent.get(name, "").strip()
+        if "\0" in text or len(text) > LONGEST:
+            self._wrong(name, f"at most {LONGEST} characters, without NUL")
+            return None
+        return text or None
+
+    def choice(self, name: str, kind: type[Choice]) -> Choice | None:
+        text = self.text(name)
+        if text is None or text in list(kind):
+            return None if text is None else kind(text)
+        self._wrong(name, "one of " + ", ".join(kind))
+        return None
+
+    def flag(self, name: str) -> bool | None:
+        """yes or no; None if absent."""
+        text = self.text(name)
+        if text is None or text in YES_OR_NO:
+            return None if text is None else YES_OR_NO[text]
+        self._wrong(name, "yes or no")
+        return None
+
+    def since(self, name: str = "since") -> datetime | None:
+        """The beginning of a range: a day, from its first moment, or an instant."""
+        return self._instant(name, timedelta())
+
+    def until(self, name: str = "until") -> datetime | None:
+        """The end of a range, exclusive: a day is meant to its end, an instant as it is."""
+        return self._instant(name, timedelta(days=1))
+
+    def _instant(self, name: str, of_day: timedelta) -> datetime | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            at = datetime.fromisoformat(text)
+            at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+            at += of_day if len(text) <= len("2026-03-12") else timedelta()
+        except (ValueError, OverflowError):
+            self._wrong(name, "a day like 2026-03-12, or an instant in ISO-8601")
+            return None
+        if at < EARLIEST:
+            self._wrong(name, "in 1990 or later")
+            return None
+        return at
+
+    def cursor(self, key: type[int] | type[str]) -> Cursor | None:
+        """After which row a page begins, as `cursor_text` wrote it: an instant, and a key."""
+        text = self.text("after")
+        if text is None:
+            return None
+        at, _, rest = text.partition(",")
+        try:
+            cursor = datetime.fromisoformat(at).astimezone(UTC), key(rest)
+        except (ValueError, OverflowError):
+            cursor = None
+        if cursor is None or (key is int and not 0 <= int(rest) <= LAST_NUMBER):
+            self._wrong("after", "as a link to the next page has it")
+            return None
+        return cursor
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """What a look-up does not find, or refuses, is a problem of the field that named it."""
+        try:
+            yield
+        except (InvalidArgument, NotFound) as error:
+            self.problems[error.argument or "q"] = error.message
+
+    def kept(self, *names: str) -> dict[str, str]:
+        """Those of the fields that say something, to make links of."""
+        return {name: text for name in names if (text := self.sent.get(name, "").strip())}
+
+    def _wrong(self, name: str, right: str) -> None:
+        shown = self.sent[name].strip()[:60]
+        self.problems[name] = f"{name} is '{shown}'; it must be {right}."
+
+
+def cursor_text(at: datetime, key: int | str) -> str:
+    """Where the next page begins, for a link."""
+    return f"{at.isoformat()},{key}"

@@ -1,0 +1,21 @@
+"""The sections of the navigation, in their order."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from shipmark.application.tokens import Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A place in the navigation; it is shown to who has one of the scopes."""
+
+    name: str
+    path: str
+    scopes: Collection[Scope] = (Scope.READ,)
+
+
+SECTIONS = (
+    Section(name="Deployments", path="/deployments"),
+    Section(name="Pull requests", path="/pulls"),
+)

@@ -1,0 +1,51 @@
+"""What the pages stand on, handed to them by the composition root."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
+
+from shipmark.application.change import Patch
+from shipmark.application.queries import ReadTransaction
+from shipmark.application.works import Works
+from shipmark.application.writer import Work
+from shipmark.domain.errors import ShipmarkError
+from shipmark.web.attempts import Attempts
+from shipmark.web.charts.drawing import Drawing
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Calls(Protocol):
+    """Reads in threads and writes through the writer; `api.calls.Api` is one."""
+
+    @property
+    def works(self) -> Works: ...
+    @property
+    def base_url(self) -> str | None: ...
+
+    async def read(self, run: Callable[[ReadTransaction], Result]) -> Result: ...
+    async def write(self, work: Work[Item, Result], item: Item) -> Result: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """What the handlers of pages may ask for.
+
+    ``status_of`` is the API's table of statuses; ``patch_of`` reads what a form says of a
+    deployment as `deployments.update` reads its arguments, for an account.
+    """
+
+    calls: Calls
+    status_of: Callable[[ShipmarkError], int]
+    patch_of: Callable[[Mapping[str, Any], int], Patch]
+    drawing: Drawing
+    session_lifetime: timedelta
+    public_badges: bool = False
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        """Sign-ins that failed of late, by where they came from."""
+        return Attempts()
