@@ -9,6 +9,7 @@
     │   └── InvalidSignature                 a webhook that its forge did not send
     ├── Malformed
     │   ├── InvalidJSON
+    │   ├── InvalidFile                      a file to import, or a line of one, that cannot be read
     │   ├── PayloadTooLarge
     │   ├── UnknownMethod
     │   └── MethodNotAllowed
@@ -25,8 +26,10 @@
     │   ├── RepoNotFound                     the same, as deployments.setPullServices spells it
     │   ├── MergeCommitSHAsNotFound
     │   ├── DeploymentNotFound
-    │   └── PullNotFound
+    │   ├── PullNotFound
+    │   └── ImportNotFound
     ├── ReferenceIdExists
+    ├── ImportNotReady                       it is not at the point where this can be done
     ├── Unavailable                          nothing was stored; safe to send again
     └── TransactionConflict                  lost a race; the writer tries again
 
@@ -90,6 +93,12 @@ class InvalidJSON(Malformed):
     """The body of the request is not valid JSON."""
 
     code = "invalid_json"
+
+
+class InvalidFile(Malformed):
+    """The file, or the line of it, cannot be read."""
+
+    code = "invalid_file"
 
 
 class PayloadTooLarge(Malformed):
@@ -190,6 +199,18 @@ class PullNotFound(NotFound):
     """There is no such pull request."""
 
     code = "pull_not_found"
+
+
+class ImportNotFound(NotFound):
+    """There is no such import."""
+
+    code = "import_not_found"
+
+
+class ImportNotReady(ShipmarkError):
+    """The import is not at the point where this can be done."""
+
+    code = "import_not_ready"
 
 
 class ReferenceIdExists(ShipmarkError):
