@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from shipmark.api.arguments import json_object
 from shipmark.api.decoding import decode
 from shipmark.api.deployments import CreateArguments
 from shipmark.api.pull_import import PullItem, pull_facts
@@ -42,6 +43,7 @@ def _assignment(cells: Mapping[str, Any]) -> Assignment:
 DEPLOYMENTS = RowReader(
     columns=tuple(name for name in CreateArguments.__struct_fields__ if name != "dry_run"),
     read=_registration,
+    read_json=json_object,
     template=(
         "deployed_at,service,environment,repository,commit_sha,merge_commit_shas,reference_id,"
         "success,source_name,source_url,integration_branch,metadata\r\n"
@@ -52,6 +54,7 @@ DEPLOYMENTS = RowReader(
 PULLS = RowReader(
     columns=PullItem.__struct_fields__,
     read=_pull,
+    read_json=json_object,
     template=(
         "repository,number,base_ref,merged_at,merge_commit_sha,title,author,url,created_at,"
         "first_commit_at,head_ref,head_sha,commit_shas,labels,files,source_id\r\n"
@@ -63,6 +66,7 @@ PULLS = RowReader(
 SERVICES = RowReader(
     columns=SetServicesArguments.__struct_fields__,
     read=_assignment,
+    read_json=json_object,
     template='repository,pull_number,services,replace\r\nacme/shop,12,"checkout,catalog",true\r\n',
 )
 READERS = {Kind.DEPLOYMENTS: DEPLOYMENTS, Kind.PULLS: PULLS, Kind.SERVICES: SERVICES}

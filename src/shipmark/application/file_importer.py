@@ -116,7 +116,7 @@ class FileImporter:
 
     def _abandon(self, one: FileImport) -> FileImport:
         """What was not sent to its end, and will not be any more, is forgotten."""
-        self.write(partial(abandon, one=one))
+        self.write(partial(abandon, import_id=one.id))
         raise MovedOn
 
 

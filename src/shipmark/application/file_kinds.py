@@ -22,10 +22,12 @@ LONGEST_MESSAGE = 2000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowReader:
     """How the rows of one kind are read: the names of their columns, and from the cells of a row,
-    by these names, to the item it means. Reading raises the refusal the API would answer."""
+    by these names, to the item it means; or from the text of a JSON object to its cells. Reading
+    raises the refusal the API would answer."""
 
     columns: tuple[str, ...]
     read: Callable[[Mapping[str, Any]], Any]
+    read_json: Callable[[bytes], Mapping[str, Any]]
     template: str
 
 

@@ -5,14 +5,14 @@ than one record is held at a time, and none that is larger than `LONGEST_RECORD`
 """
 
 import csv
-import json
 import re
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
-from shipmark.domain.errors import InvalidFile, InvalidJSON, ShipmarkError
+from shipmark.domain.errors import InvalidFile, ShipmarkError
 
 LONGEST_RECORD = 1024 * 1024
 """Bytes of a line, or of the lines of a record that has line breaks in quotes."""
@@ -21,6 +21,10 @@ BOM = b"\xef\xbb\xbf"
 NOT_UTF_8 = (b"\xff\xfe", b"\xfe\xff")
 ZIP = b"PK\x03\x04"
 DELIMITERS = ",;\t"
+
+ReadJSON = Callable[[bytes], Mapping[str, Any]]
+"""Reads an object, as the API does. Raises InvalidJSON."""
+
 MOST_COLUMNS = 1000
 
 csv.field_size_limit(LONGEST_RECORD)
@@ -171,10 +175,12 @@ def _shown(header: list[str]) -> str:
     return ", ".join(f"'{name[:40]}'" for name in header[:20])
 
 
-def records(begins: Iterator[Line], layout: Layout, line: int) -> Iterator[Record]:
+def records(
+    begins: Iterator[Line], layout: Layout, line: int, read_json: ReadJSON
+) -> Iterator[Record]:
     """The records from a line on; blank lines are none."""
     coming = _Coming(begins, line)
-    read = _csv_record if layout.is_csv else _json_record
+    read = _csv_record if layout.is_csv else partial(_json_record, read_json=read_json)
     while (first := coming.next()) is not None:
         number = coming.line - 1
         try:
@@ -214,17 +220,13 @@ def _whole(line: Line) -> bytes:
     return line.raw
 
 
-def _json_record(first: Line, _coming: _Coming, layout: Layout) -> dict[str, Any] | None:
+def _json_record(
+    first: Line, _coming: _Coming, layout: Layout, *, read_json: ReadJSON
+) -> dict[str, Any] | None:
     raw = _whole(first).removeprefix(BOM).strip()
     if not raw:
         return None
-    try:
-        found = json.loads(_text(raw))
-    except (ValueError, RecursionError) as error:
-        raise InvalidJSON(f"The line is not valid JSON: {error}.") from None
-    if not isinstance(found, dict):
-        raise InvalidJSON("The line must be a JSON object, from '{' to '}'.")
-    keys = layout.keys or {}
+    found, keys = read_json(raw), layout.keys or {}
     return {ours: value for key, value in found.items() if (ours := keys.get(_plain(key)))}
 
 

@@ -123,6 +123,27 @@ def _states(rows: Iterable[FileRow]) -> Counter[str]:
     return Counter(row.state for row in rows)
 
 
+# Previewing
+
+
+def begin_previewing(tx: Transaction, import_id: int) -> FileImport:
+    """Have it worked out what applying an import would do. Raises ImportNotReady."""
+    one = found(tx, import_id)
+    if one.state is State.PREVIEWING:
+        return one
+    if one.state is not State.VALIDATED:
+        raise ImportNotReady(
+            f"The import is {one.state}; only one that is validated can be previewed."
+        )
+    previewing = replace(one, state=State.PREVIEWING, preview=None, due_at=tx.now)
+    return move(tx, one, previewing)
+
+
+def save_preview(tx: Transaction, one: FileImport, preview: str) -> FileImport:
+    """Keep what applying it would do."""
+    return move(tx, one, replace(one, state=State.VALIDATED, preview=preview, due_at=None))
+
+
 # Applying
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from shipmark.application.file_imports import LEASE, FileImport, Kind, State
 from shipmark.application.file_steps import move
 from shipmark.application.ports import Transaction
-from shipmark.application.uploads import pack
+from shipmark.domain.errors import RequiredParamsMissing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,18 +37,33 @@ def begin(tx: Transaction, upload: Upload) -> FileImport:
     return replace(one, id=tx.file_imports.add(one))
 
 
-def add_part(tx: Transaction, one: FileImport, part: bytes) -> FileImport:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The next part of a file; ``size`` is before it was packed."""
+
+    of: FileImport
+    size: int
+    packed: bytes
+
+
+def add_part(tx: Transaction, part: Part) -> FileImport:
     """Store the next part."""
-    after = move(tx, one, replace(one, size=one.size + len(part), due_at=tx.now + LEASE))
-    tx.file_imports.add_part(one.id, one.size, pack(part))
+    one = part.of
+    after = move(tx, one, replace(one, size=one.size + part.size, due_at=tx.now + LEASE))
+    tx.file_imports.add_part(one.id, one.size, part.packed)
     return after
 
 
 def finish(tx: Transaction, one: FileImport) -> FileImport:
-    """The file is whole: it is read as soon as a worker comes to it."""
+    """The file is whole: it is read as soon as a worker comes to it.
+
+    Raises RequiredParamsMissing for an empty one.
+    """
+    if not one.size:
+        raise RequiredParamsMissing("There is no file: it is the body of the request.")
     return move(tx, one, replace(one, state=State.UPLOADED, due_at=tx.now))
 
 
-def abandon(tx: Transaction, one: FileImport) -> None:
+def abandon(tx: Transaction, import_id: int) -> None:
     """Forget a file that did not come to its end."""
-    tx.file_imports.delete(one.id)
+    tx.file_imports.delete(import_id)

@@ -44,7 +44,7 @@ class Validation:
             return self._lay_out(one, write)
         if self._records is None:
             found = lines(self._parts(one), one.offset)
-            self._records = records(found, self._layout, one.line)
+            self._records = records(found, self._layout, one.line, self._reader.read_json)
         read = list(islice(self._records, READ_AT_ONCE))
         rows = [self._row(record) for record in read]
         rows = tried(self._database.read, partial(self._check, one=one, rows=rows))

@@ -9,18 +9,22 @@ from typing import Any
 from shipmark.application import (
     artifacts,
     change,
+    file_steps,
     path_rules,
     record_pulls,
     repositories,
     rules,
     set_services,
+    upload_file,
 )
 from shipmark.application.deliveries import Delivery
 from shipmark.application.drafts import Registration
+from shipmark.application.file_imports import FileImport
 from shipmark.application.inbox import receive
 from shipmark.application.policy import Policy
 from shipmark.application.queries import Page, PullRow, ReadTransaction
 from shipmark.application.register import Registered, register
+from shipmark.application.upload_file import Part, Upload
 from shipmark.application.writer import Work, one_by_one
 from shipmark.domain.artifacts import ServiceDeployed
 from shipmark.domain.errors import ShipmarkError
@@ -61,6 +65,13 @@ class Works:
     record_reports: Work[Sequence[ServiceDeployed], list[str]]
     mark_used: Work[tuple[int, datetime], None]
     receive: Work[Delivery, bool]
+    begin_upload: Work[Upload, FileImport]
+    add_part: Work[Part, FileImport]
+    finish_upload: Work[FileImport, FileImport]
+    abandon_upload: Work[int, None]
+    preview_import: Work[int, FileImport]
+    apply_import: Work[tuple[int, bool], FileImport]
+    undo_import: Work[tuple[int, bool], FileImport]
 
 
 def works(policy: Policy) -> Works:
@@ -86,6 +97,13 @@ def works(policy: Policy) -> Works:
         record_reports=one_by_one(partial(artifacts.record_reports, policy=policy)),
         mark_used=Work(_mark_used),
         receive=Work(receive),
+        begin_upload=one_by_one(upload_file.begin),
+        add_part=one_by_one(upload_file.add_part),
+        finish_upload=one_by_one(upload_file.finish),
+        abandon_upload=one_by_one(upload_file.abandon),
+        preview_import=one_by_one(file_steps.begin_previewing),
+        apply_import=one_by_one(_apply_import),
+        undo_import=one_by_one(_undo_import),
     )
 
 
@@ -95,6 +113,16 @@ def _preview(tx: ReadTransaction, registration: Registration, *, policy: Policy)
         raise result
     pulls = tx.reports.shipped_pulls(result.deployment.id, Page(limit=MOST_PREVIEWED))
     return Previewed(registered=result, pulls=pulls)
+
+
+def _apply_import(tx: ReadTransaction, asked: tuple[int, bool]) -> FileImport:
+    import_id, strict = asked
+    return file_steps.begin_applying(tx, import_id, strict=strict)
+
+
+def _undo_import(tx: ReadTransaction, asked: tuple[int, bool]) -> FileImport:
+    import_id, force = asked
+    return file_steps.begin_undoing(tx, import_id, force=force)
 
 
 def _mark_used(tx: ReadTransaction, used: Sequence[tuple[int, datetime]]) -> list[None]:
