@@ -47,6 +47,7 @@ from shipmark.domain.errors import InvalidArgument
 from shipmark.settings import Settings, SettingsError, load
 from shipmark.storage import migrations
 from shipmark.storage.database import Database
+from shipmark.storage.scratch import copy_facts
 
 log = logging.getLogger(__name__)
 
@@ -210,6 +211,7 @@ def file_importer(
         readers=READERS,
         kinds={Kind.DEPLOYMENTS: DeploymentRows(policy=policy)},
         write=write,
+        copy_facts=partial(copy_facts, database),
         stopping=stopping,
     )
 

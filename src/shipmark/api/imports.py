@@ -302,14 +302,15 @@ async def rows(call: Call, arguments: RowsArguments) -> RowsAnswer:
 
 def _row(row: FileRow) -> RowShape:
     fault = row.fault
+    told = (fault.code, fault.column, fault.value, fault.message) if fault else (None,) * 4
     return RowShape(
         line=row.line,
         state=row.state,
         reference_id=row.reference_id or None,
-        error=fault and fault.code,
-        column=fault and fault.column,
-        value=fault and fault.value,
-        message=fault and fault.message,
+        error=told[0],
+        column=told[1],
+        value=told[2],
+        message=told[3],
         deployment_id=row.of_id,
         values=msgspec.Raw((row.values or "null").encode()),
     )

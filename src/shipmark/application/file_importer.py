@@ -19,11 +19,12 @@ from shipmark.application.file_steps import (
     give_back,
     undo_rows,
 )
+from shipmark.application.preview_file import CopyFacts, Measure, Preview, measure_nothing
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.upload_file import abandon
 from shipmark.application.validate_file import Validation, Write
 from shipmark.application.writer import Database, Work, Writer, one_by_one, transact
-from shipmark.domain.errors import ShipmarkError, Unavailable
+from shipmark.domain.errors import ShipmarkError
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,8 @@ class FileImporter:
     readers: RowReaders
     kinds: Mapping[Kind, FileKind]
     write: Write
+    copy_facts: CopyFacts
+    measure: Measure = measure_nothing
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def work_once(self) -> int:
@@ -91,7 +94,7 @@ class FileImporter:
                 self.write(partial(give_back, one=one))
         except MovedOn:
             log.info("someone else goes on with the import", extra=_about(one))
-        except (Unavailable, ShipmarkError):
+        except ShipmarkError:
             raise
         except Exception:
             log.exception("an import met an error", extra=_about(one))
@@ -106,9 +109,21 @@ class FileImporter:
         if one.state in (State.UPLOADED, State.VALIDATING):
             validation = Validation(self.database, one, self.readers[one.kind], kind)
             return partial(validation.step, write=self.write)
+        if one.state is State.PREVIEWING:
+            return self._preview(kind).step
         if one.state is State.UNDOING:
             return lambda at: self._stepped(partial(undo_rows, one=at, kind=kind))
         return lambda at: self._stepped(partial(apply_rows, one=at, kind=kind))
+
+    def _preview(self, kind: FileKind) -> Preview:
+        return Preview(
+            self.database,
+            self.copy_facts,
+            kind,
+            write=self.write,
+            measure=self.measure,
+            is_time_to_stop=self.stopping.is_set,
+        )
 
     def _stepped(self, step: Callable[[ReadTransaction], FileImport]) -> FileImport:
         after: FileImport = self.write(step)

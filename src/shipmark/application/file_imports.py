@@ -198,6 +198,9 @@ class FileImports(Protocol):
     ) -> Sequence[FileRow]:
         """Rows behind a line, by their lines."""
 
+    def faults(self, import_id: int) -> Mapping[str, int]:
+        """How many rows were refused with each code."""
+
     def add_effects(self, import_id: int, effects: Sequence[EffectRow]) -> None:
         """Note what was changed; of the same thing, the first note stays."""
 

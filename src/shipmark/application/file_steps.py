@@ -56,8 +56,9 @@ def hold(tx: Transaction, one: FileImport) -> FileImport:
 
 
 def fail(tx: Transaction, one: FileImport, why: str) -> FileImport:
-    """Leave an import as it is, and say why it cannot go on."""
-    return move(tx, one, replace(one, state=State.FAILED, error=why, due_at=None))
+    """Leave an import as it is, and say why it cannot go on. A preview is not needed for that."""
+    state = State.VALIDATED if one.state is State.PREVIEWING else State.FAILED
+    return move(tx, one, replace(one, state=state, error=why, due_at=None))
 
 
 def give_back(tx: Transaction, one: FileImport) -> FileImport:
@@ -135,7 +136,7 @@ def begin_previewing(tx: Transaction, import_id: int) -> FileImport:
         raise ImportNotReady(
             f"The import is {one.state}; only one that is validated can be previewed."
         )
-    previewing = replace(one, state=State.PREVIEWING, preview=None, due_at=tx.now)
+    previewing = replace(one, state=State.PREVIEWING, preview=None, error=None, due_at=tx.now)
     return move(tx, one, previewing)
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Select, delete, insert, select, tuple_, update
+from sqlalchemy import Column, Connection, Row, Select, delete, func, insert, select, tuple_, update
 
 from shipmark.application.file_imports import (
     Effect,
@@ -180,6 +180,15 @@ class FileImports:
             _row(row)
             for row in self._connection.execute(query.order_by(file_rows.c.line).limit(limit))
         ]
+
+    def faults(self, import_id: int) -> dict[str, int]:
+        code = file_rows.c.code
+        query = (
+            select(code, func.count())
+            .where(file_rows.c.import_id == import_id, code.is_not(None))
+            .group_by(code)
+        )
+        return {row[0]: row[1] for row in self._connection.execute(query)}
 
     # What was changed besides
 
