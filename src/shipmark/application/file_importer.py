@@ -76,17 +76,14 @@ class FileImporter:
         claimed = self.write(claim_due)
         return 0 if claimed is None else self.work_on(claimed)
 
-    def work_on(
-        self, one: FileImport, show: Callable[[FileImport], object] = lambda _: None
-    ) -> int:
+    def work_on(self, one: FileImport, *, most_steps: int | None = None) -> int:
         """Go on with an import that was claimed, until nothing is due or it is time to stop."""
         steps = 0
         try:
             at_work = self._begin(one)
-            while one.due_at is not None and not self.stopping.is_set():
+            while one.due_at is not None and steps != most_steps and not self.stopping.is_set():
                 was, one = one.state, at_work(one)
                 steps += 1
-                show(one)
                 if one.state is not was:
                     log.info("import", extra=_about(one))
                     at_work = self._begin(one)
