@@ -14,9 +14,10 @@ from tests.builders import REPOSITORY, Clock, a_deployment, a_pull_request, at, 
 from shipmark.api.file_rows import READERS
 from shipmark.app import file_importer
 from shipmark.application import upload_file
+from shipmark.application.change import delete
 from shipmark.application.file_importer import FileImporter
 from shipmark.application.file_imports import FileImport, FileRow, Kind, RowFilter
-from shipmark.application.file_steps import begin_applying, begin_undoing
+from shipmark.application.file_steps import begin_applying, begin_previewing, begin_undoing
 from shipmark.application.policy import Policy
 from shipmark.application.record_pulls import record_pulls
 from shipmark.application.register import register
@@ -103,9 +104,10 @@ def as_ndjson(rows: Sequence[Mapping[str, str]]) -> bytes:
 class World:
     """A database, and imports into it, that can be emptied."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, policy: Policy = POLICY) -> None:
         self.database = database
         self.clock = clock
+        self.policy = policy
         self.write: Callable[[Any], Any] = lambda run: transact(database, run)
 
     def empty(self) -> None:
@@ -132,11 +134,11 @@ class World:
                 register(tx, [existing], policy=POLICY)
 
     def importer(self) -> FileImporter:
-        return file_importer(self.database, POLICY, write=self.write)
+        return file_importer(self.database, self.policy, write=self.write)
 
-    def upload(self, content: bytes, kind: Kind = Kind.DEPLOYMENTS, **about: Any) -> int:
+    def upload(self, content: bytes, kind: str = "deployments", **about: Any) -> int:
         parts = Parts(10**9)
-        about_it = upload_file.Upload(kind=kind, **about)
+        about_it = upload_file.Upload(kind=Kind(kind), **about)
         one = transact(self.database, lambda tx: upload_file.begin(tx, about_it))
         for part in [*parts.feed(content), *parts.finish()]:
             sent = upload_file.Part(of=one, size=len(part), packed=pack(part))
@@ -163,6 +165,19 @@ class World:
         self.work()
         return self.now(import_id)
 
+    def preview(self, import_id: int) -> dict[str, Any]:
+        transact(self.database, lambda tx: begin_previewing(tx, import_id))
+        self.work()
+        preview: dict[str, Any] = json.loads(self.now(import_id).preview or "null")
+        return preview
+
+    def register(self, tx: Any, hours: float, reference_id: str, **values: Any) -> None:
+        one = a_deployment(hours, reference_id=reference_id, **values)
+        register(tx, [one], policy=self.policy)
+
+    def forget(self, tx: Any, reference_id: str) -> None:
+        delete(tx, reference_id, policy=self.policy)
+
     def now(self, import_id: int) -> FileImport:
         with self.database.read() as tx:
             one = tx.file_imports.get(import_id)
@@ -181,6 +196,13 @@ class World:
                 for table in metadata.sorted_tables
                 if table.name not in OF_IMPORTS
             }
+
+    def without_import_times(self, name: str) -> list[tuple[Any, ...]]:
+        """The rows of a table, without when they were imported."""
+        table = metadata.tables[name]
+        shown = [column for column in table.c if column.name != "imported_at"]
+        with self.database.read() as tx:
+            return sorted(map(tuple, tx.connection.execute(select(*shown))), key=repr)
 
     def told(self) -> dict[str, list[tuple[Any, ...]]]:
         """What is told of deployments, by names in place of ids, and without when it was told."""

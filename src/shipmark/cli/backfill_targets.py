@@ -1,7 +1,7 @@
 """Where a file is imported to: a server, over its API, or the database of the settings."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, BinaryIO, Protocol
@@ -198,7 +198,7 @@ class Here:
         with self._database.read() as tx:
             return shape(file_steps.found(tx, import_id))
 
-    def _write(self, run: Any) -> FileImport:
+    def _write(self, run: Callable[[ReadTransaction], FileImport]) -> FileImport:
         return transact(self._database, run)
 
 
