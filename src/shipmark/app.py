@@ -18,6 +18,7 @@ from shipmark.api.calls import Api
 from shipmark.api.decoding import decode
 from shipmark.api.deployments import PatchArguments
 from shipmark.api.errors import status_of
+from shipmark.api.file_rows import READERS
 from shipmark.api.webhooks_running import RunningWebhook
 from shipmark.application.budgets import Budgets
 from shipmark.application.change import Patch
@@ -25,6 +26,11 @@ from shipmark.application.deliveries import Delivery, Hook
 from shipmark.application.diagnosis import ForgeSetup
 from shipmark.application.doctor import Setup
 from shipmark.application.facts import Fact
+from shipmark.application.file_deployments import DeploymentRows
+from shipmark.application.file_importer import FileImporter, by_turns, by_writer
+from shipmark.application.file_imports import Kind
+from shipmark.application.file_pulls import PullRows
+from shipmark.application.file_services import ServiceRows
 from shipmark.application.forge_importer import ForgeImporter
 from shipmark.application.inbox import Inbox
 from shipmark.application.look_ups import LookUps
@@ -33,6 +39,7 @@ from shipmark.application.metric_queries import FixRules
 from shipmark.application.metrics import MetricRules
 from shipmark.application.policy import Policy
 from shipmark.application.rules import infer
+from shipmark.application.validate_file import Write
 from shipmark.application.worker import Worker
 from shipmark.application.works import works
 from shipmark.application.writer import Writer
@@ -49,6 +56,7 @@ from shipmark.domain.errors import InvalidArgument
 from shipmark.settings import Settings, SettingsError, load
 from shipmark.storage import migrations
 from shipmark.storage.database import Database
+from shipmark.storage.scratch import copy_facts
 from shipmark.web.charts.drawing import Drawing
 from shipmark.web.page import refusal_page
 from shipmark.web.routes import routes
@@ -174,9 +182,12 @@ def setup_of(settings: Settings) -> Setup:
 
 class Background:
     """What works beside the requests: deliveries and retries in one thread, imports from forges in
-    another. The first is quick to give a forge up; an import may take as long as its forge does."""
+    another, files in a third. The first is quick to give a forge up; an import may take as long as
+    its forge does. With a ``writer``, files wait their turn with all else that is written."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, writer: Writer | None = None
+    ) -> None:
         policy = policy_of(settings)
         self._stopping = threading.Event()
         self._asked = forges_of(settings, timeouts=QUICK, attempts=1, sleep=self._stopping.wait)
@@ -209,6 +220,16 @@ class Background:
             grace=IMPORT_GRACE,
         )
 
+        files = file_importer(
+            database,
+            policy,
+            write=by_writer(writer) if writer else by_turns(database),
+            stopping=self._stopping,
+        )
+        self._files = Loop(
+            "shipmark-files", files.work_once, stopping=self._stopping, grace=IMPORT_GRACE
+        )
+
     def start(self) -> None:
         self._worker.start()
         self._start_imports()
@@ -219,6 +240,7 @@ class Background:
         self._worker.run()
 
     def _start_imports(self) -> None:
+        self._files.start()
         if self._read.sources:
             self._imports.start()
 
@@ -231,6 +253,7 @@ class Background:
         self.request_stop()
         self._worker.stop()
         self._imports.stop()
+        self._files.stop()
         self._asked.close()
         self._read.close()
 
@@ -241,6 +264,28 @@ def _noting(budgets: Budgets, work_once: Callable[[], int]) -> int:
         return work_once()
     finally:
         budgets.note()
+
+
+def file_importer(
+    database: Database,
+    policy: Policy,
+    *,
+    write: Write,
+    stopping: threading.Event | None = None,
+) -> FileImporter:
+    """What goes on with files, as the API would take their rows."""
+    return FileImporter(
+        database=database,
+        readers=READERS,
+        kinds={
+            Kind.DEPLOYMENTS: DeploymentRows(policy=policy),
+            Kind.PULLS: PullRows(policy=policy),
+            Kind.SERVICES: ServiceRows(policy=policy),
+        },
+        write=write,
+        copy_facts=partial(copy_facts, database),
+        stopping=stopping or threading.Event(),
+    )
 
 
 def _access(settings: Settings, source: str) -> Access | None:
@@ -367,7 +412,7 @@ def build(settings: Settings) -> Starlette:
         database = open_database(settings)
         prepare_schema(database)
         writer = Writer(database)
-        background = Background(settings, database)
+        background = Background(settings, database, writer)
         with ThreadPoolExecutor(settings.readers, "shipmark-reader") as readers:
             api = Api(
                 database=database,
@@ -376,6 +421,7 @@ def build(settings: Settings) -> Starlette:
                 works=works(policy),
                 base_url=settings.base_url,
                 largest_body=settings.max_body_bytes,
+                largest_import=settings.max_import_bytes,
                 schema_version=partial(schema_version, database),
                 newest_version=migrations.newest_version(),
                 hooks=hooks_of(settings),
@@ -392,6 +438,7 @@ def build(settings: Settings) -> Starlette:
                 yield
             finally:
                 # What was accepted is committed before the process goes.
+                background.request_stop()
                 writer.close()
                 background.stop()
                 await app.state.site.drawing.close()

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests.docs.pages import Page, Section, code_in, codes_in
 
-from shipmark.api import answers, incidents, metric_rows, repositories, rules
+from shipmark.api import answers, imports, incidents, metric_rows, repositories, rules
 from shipmark.api.decoding import Arguments, forms, required
 from shipmark.api.endpoint import Method
 from shipmark.api.errors import status_of
@@ -34,6 +34,9 @@ SHAPES = {
     "Incident": incidents.IncidentAnswer,
     "Link of an incident": incidents.LinkAnswer,
     "Metric row": metric_rows.RowAnswer,
+    "Import": imports.ImportShape,
+    "Row counts": imports.RowCounts,
+    "Import row": imports.RowShape,
 }
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shipmark.application.deliveries import Delivery
+from shipmark.application.file_imports import FileImports
 from shipmark.application.incident_ports import Incidents
 from shipmark.application.received import Received
 from shipmark.application.sessions import Sessions
@@ -19,6 +20,7 @@ from shipmark.domain.artifacts import Commit, ServiceDeployed
 from shipmark.domain.attribution import Arrival, Candidate, Lane, Window
 from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.domain.model import (
+    Attribution,
     BranchCommit,
     Deployment,
     Position,
@@ -125,6 +127,10 @@ class RepositoryTold:
 
 
 class Repositories(Protocol):
+    @property
+    def added(self) -> set[int]:
+        """The repositories that this transaction made."""
+
     def named(self, names: Collection[str]) -> dict[str, list[Repository]]:
         """Per name, the repositories it can mean: its full name, its last part if bare, or else
         the name that it had before."""
@@ -184,6 +190,14 @@ class Deliveries(Protocol):
 
 
 class Services(Protocol):
+    @property
+    def added(self) -> set[int]:
+        """The services that this transaction made."""
+
+    @property
+    def renamed(self) -> dict[int, tuple[str, str]]:
+        """The services to which it gave another name: which they had, and which they have."""
+
     def find(self, identifiers: Collection[str]) -> dict[str, int]: ...
 
     def find_or_add(self, names: Mapping[str, str | None]) -> dict[str, int]:
@@ -226,6 +240,18 @@ class Pulls(Protocol):
 
     def services_of(self, pull_ids: Collection[int]) -> dict[int, set[int]]: ...
 
+    @property
+    def changed_assignments(self) -> dict[int, str | None]:
+        """The assignments that this transaction made (None), or deleted: as they were, as JSON."""
+
+    def take_back_assignments(self, changed: Mapping[int, str | None]) -> set[int]:
+        """Take back such changes; the pull requests whose assignments are different now."""
+
+    def get(self, ids: Collection[int]) -> list[PullRequest]: ...
+
+    def delete(self, ids: Collection[int]) -> None:
+        """Delete pull requests; services assigned to them wait for them again."""
+
     def set_services(self, services: Mapping[int, set[int]]) -> None:
         """Make these the services of each pull request."""
 
@@ -254,6 +280,10 @@ class Pulls(Protocol):
 
 
 class Deployments(Protocol):
+    @property
+    def attributions_before(self) -> dict[int, Attribution]:
+        """How the attribution of those was that this transaction changed."""
+
     def by_reference_ids(self, reference_ids: Collection[str]) -> dict[str, Deployment]: ...
 
     def get(self, ids: Collection[int]) -> dict[int, Deployment]: ...
@@ -292,6 +322,10 @@ class Deployments(Protocol):
 
 
 class Lanes(Protocol):
+    @property
+    def added(self) -> set[int]:
+        """The lanes that this transaction made."""
+
     def find(self, keys: Collection[LaneKey]) -> dict[LaneKey, int]: ...
 
     def find_or_add(self, keys: Collection[LaneKey]) -> dict[LaneKey, int]: ...
@@ -319,7 +353,7 @@ class Windows(Protocol):
     def mark_waiting(self, marks: Mapping[int, bool]) -> None:
         """Whether each deployment's window is one that a late pull request may be news for."""
 
-    def remove(self, window: Window) -> None: ...
+    def remove(self, windows: Collection[Window]) -> None: ...
 
     def covering(self, pull_ids: Collection[int]) -> list[tuple[int, int, int]]:
         """(pull id, lane id, deployment id): the window of each lane that holds the position."""
@@ -434,3 +468,5 @@ class Transaction(Protocol):
     def received(self) -> Received: ...
     @property
     def incidents(self) -> Incidents: ...
+    @property
+    def file_imports(self) -> FileImports: ...

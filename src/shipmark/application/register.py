@@ -27,6 +27,14 @@ class Registered:
 Result = Registered | ShipmarkError
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """What registering did: a result for each, and the ids of the deployments that are new."""
+
+    results: list[Result]
+    added: set[int]
+
+
 def register(
     tx: Transaction, registrations: Sequence[Registration], *, policy: Policy
 ) -> list[Result]:
@@ -35,6 +43,13 @@ def register(
     The same reference_id with the same values answers the deployment that is there; with other
     values it is refused (ReferenceIdExists), also when both come in one batch.
     """
+    return register_noting(tx, registrations, policy=policy).results
+
+
+def register_noting(
+    tx: Transaction, registrations: Sequence[Registration], *, policy: Policy
+) -> Noted:
+    """Register, and note which deployments are new."""
     drafts = draft(tx, registrations, policy=policy)
     known = tx.deployments.by_reference_ids(
         {drafted.reference_id for drafted in drafts if isinstance(drafted, Deployment)}
@@ -51,7 +66,10 @@ def register(
     settled = attribute_new(tx, stored, policy=policy)
     counted = {one.id: settled[one.id].pull_requests or 0 for one in stored}
     answers = answer(tx, [*known.values(), *(settled[id_].deployment for id_ in counted)], counted)
-    return [_result(drafted, refused, answers) for drafted in drafts]
+    return Noted(
+        results=[_result(drafted, refused, answers) for drafted in drafts],
+        added=set(counted),
+    )
 
 
 def _make_services(
@@ -101,8 +119,13 @@ def _result(
     registered = answers[drafted.reference_id]
     if drafted.registers_the_same_as(registered.deployment):
         return registered
+    return exists_with_other_values(drafted.reference_id)
+
+
+def exists_with_other_values(reference_id: str) -> ReferenceIdExists:
+    """The refusal of a reference_id that stands for something else already."""
     return ReferenceIdExists(
-        f"A deployment with reference_id '{drafted.reference_id}' already exists with other "
+        f"A deployment with reference_id '{reference_id}' already exists with other "
         "values. Use another reference_id, or deployments.upsert to change it.",
         argument="reference_id",
     )

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from shipmark.cli import accounts, demo, doctor, forge_imports, imports, serving, tokens
+from shipmark.cli import accounts, backfill, demo, doctor, forge_imports, imports, serving, tokens
 from shipmark.domain.errors import ShipmarkError, Unavailable
 from shipmark.settings import SettingsError
 
@@ -23,6 +23,7 @@ app.command()(serving.migrate)
 app.command(name="settings")(serving.show_settings)
 app.command()(doctor.doctor)
 app.command(name="demo")(demo.demo)
+app.command(name="backfill")(backfill.backfill)
 app.add_typer(accounts.app, name="account")
 app.add_typer(tokens.app, name="token")
 imports.app.command(name="forge")(forge_imports.forge)
