@@ -32,6 +32,7 @@ from shipmark.application.file_imports import Kind
 from shipmark.application.file_pulls import PullRows
 from shipmark.application.file_services import ServiceRows
 from shipmark.application.forge_importer import ForgeImporter
+from shipmark.application.headlines import headlines
 from shipmark.application.inbox import Inbox
 from shipmark.application.look_ups import LookUps
 from shipmark.application.loop import Loop
@@ -78,6 +79,8 @@ QUICK = (3.0, 10.0)
 
 IMPORT_GRACE = 5.0
 """Seconds that an import under way is waited for when it is time to stop."""
+
+AS_DEFINED = MetricRules()
 
 COLLECTED_AFTER = 50_000
 """New objects after which the garbage collector looks for cycles among them."""
@@ -224,6 +227,7 @@ class Background:
             database,
             policy,
             write=by_writer(writer) if writer else by_turns(database),
+            metric_rules=metric_rules_of(settings),
             stopping=self._stopping,
         )
         self._files = Loop(
@@ -271,6 +275,7 @@ def file_importer(
     policy: Policy,
     *,
     write: Write,
+    metric_rules: MetricRules = AS_DEFINED,
     stopping: threading.Event | None = None,
 ) -> FileImporter:
     """What goes on with files, as the API would take their rows."""
@@ -284,6 +289,7 @@ def file_importer(
         },
         write=write,
         copy_facts=partial(copy_facts, database),
+        measure=partial(headlines, rules=metric_rules),
         stopping=stopping or threading.Event(),
     )
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -27,6 +28,8 @@ from tests.imports import (
 from shipmark.application import change, file_steps, upload_file, uploads, validate_file
 from shipmark.application.change import Patch
 from shipmark.application.file_imports import FileImports, Kind, RowFilter, RowState, State
+from shipmark.application.headlines import headlines
+from shipmark.application.metrics import MetricRules
 from shipmark.application.policy import Policy
 from shipmark.application.record_pulls import record_pulls
 from shipmark.domain.errors import ImportNotReady, InvalidFile, TransactionConflict
@@ -136,6 +139,10 @@ def a_file(*rows: Mapping[str, str]) -> bytes:
     """A file of deployments of one service from one repository."""
     defaults = {"service": "shop", "repository": REPOSITORY}
     return as_csv([defaults | row for row in rows])
+
+
+def shown(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")
 
 
 def deployed(hours: float, **cells: str) -> dict[str, str]:
@@ -346,6 +353,46 @@ def test_a_preview_says_what_applying_then_does_and_stores_nothing(world: World)
     applied = world.apply(one.id)
     assert applied.counts == {"applied": 3, "refused": 1}
     assert len(world.told()["shipped"]) == 3 + 3
+
+
+def test_a_preview_shows_how_the_metrics_change(world: World) -> None:
+    world.begin([(1, "main", ()), (2, "main", ())], [{"hours": 1.5, "service": "shop"}])
+    rows = [deployed(2.5, reference_id="a"), deployed(3.5, reference_id="b", success="no")]
+    one = world.validate(a_file(*rows))
+    metrics = world.preview(one.id)["metrics"]
+    assert (metrics["since"], metrics["until"]) == (
+        shown(at(2.5)),
+        shown(at(3.5) + timedelta(seconds=1)),
+    )
+    assert metrics["before"]["deployment_frequency"]["n"] == 0
+    assert metrics["after"]["deployment_frequency"]["n"] == 1
+    assert metrics["before"]["change_failure_rate"] == {"value": None, "n": 0}
+    assert metrics["after"]["change_failure_rate"] == {"value": 0.5, "n": 2}
+    world.apply(one.id)
+    with world.database.read() as tx:
+        since, until = (datetime.fromisoformat(metrics[name]) for name in ("since", "until"))
+        assert headlines(tx, since, until, rules=MetricRules()) == metrics["after"]
+
+
+def test_a_preview_measures_the_last_year_of_a_file_at_most(world: World) -> None:
+    world.begin([])
+    one = world.validate(a_file(deployed(-24 * 800), deployed(2)))
+    metrics = world.preview(one.id)["metrics"]
+    length = datetime.fromisoformat(metrics["until"]) - datetime.fromisoformat(metrics["since"])
+    assert length == timedelta(days=365)
+    assert metrics["after"]["deployment_frequency"]["n"] == 1
+
+
+def test_undoing_pull_requests_of_an_unknown_repository_leaves_nothing_of_it(
+    database: Database, clock: Clock
+) -> None:
+    world = World(database, clock, Policy(register_unknown_repositories=True))
+    before = world.stored()
+    row = {"repository": "acme/new", "number": "7", "base_ref": "main"}
+    one = world.apply(world.validate(as_csv([row]), kind="pulls").id)
+    assert one.counts == {"applied": 1}
+    assert world.undo(one.id).counts == {"undone": 1}
+    assert world.stored() == before
 
 
 def test_two_workers_do_not_do_the_same(world: World) -> None:

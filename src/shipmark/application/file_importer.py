@@ -19,7 +19,7 @@ from shipmark.application.file_steps import (
     give_back,
     undo_rows,
 )
-from shipmark.application.preview_file import CopyFacts, Measure, Preview, measure_nothing
+from shipmark.application.preview_file import CopyFacts, Measure, Preview
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.upload_file import abandon
 from shipmark.application.validate_file import Validation, Write, stepped
@@ -68,7 +68,7 @@ class FileImporter:
     kinds: Mapping[Kind, FileKind]
     write: Write
     copy_facts: CopyFacts
-    measure: Measure = measure_nothing
+    measure: Measure
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def work_once(self) -> int:

@@ -198,6 +198,9 @@ class FileImports(Protocol):
     ) -> Sequence[FileRow]:
         """Rows behind a line, by their lines."""
 
+    def span(self, import_id: int) -> tuple[datetime, datetime] | None:
+        """When the first and the last of the deployments were that are ready to be applied."""
+
     def faults(self, import_id: int) -> Mapping[str, int]:
         """How many rows were refused with each code."""
 

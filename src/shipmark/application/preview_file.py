@@ -4,10 +4,11 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
-from shipmark.application.file_imports import LEASE, FileImport, FileRow, RowState
+from shipmark.application.file_imports import LEASE, FileImport, FileRow, Kind, RowState
 from shipmark.application.file_kinds import FileKind
 from shipmark.application.file_steps import FIRST, MovedOn, give_back, hold, save_preview
 from shipmark.application.queries import ReadTransaction
@@ -18,13 +19,13 @@ from shipmark.domain.errors import ReferenceIdExists
 ROWS_AT_ONCE = 1000
 MOST_EXAMPLES = 1000
 
-Measure = Callable[[ReadTransaction], Mapping[str, Any]]
-"""Figures of the facts as they are, which a preview shows before and after."""
+LAST_YEAR = timedelta(days=365)
+"""Metrics are told of no more than this, at the end of the time that a file is about: a time
+without end would take a memory without end."""
 
-
-def measure_nothing(_tx: ReadTransaction) -> Mapping[str, Any]:
-    """No figures."""
-    return {}
+Measure = Callable[[ReadTransaction, datetime, datetime], Mapping[str, Any]]
+"""Figures of the facts as they are, from an instant to before another, which a preview shows before
+and after."""
 
 
 class Scratch(Protocol):
@@ -54,7 +55,7 @@ class Preview:
         kind: FileKind,
         *,
         write: Write,
-        measure: Measure = measure_nothing,
+        measure: Measure,
         is_time_to_stop: Callable[[], bool],
     ) -> None:
         self._database = database
@@ -77,18 +78,30 @@ class Preview:
 
     def _worked_out(self, kept: "_Kept") -> dict[str, Any]:
         one = kept.one
+        since, until = tried(self._database.read, partial(_time_of, one=one))
+        measure = partial(self._measured, since=since, until=until)
         with self._copy_facts(kept.keep) as scratch:
             scratch.remember()
-            before = tried(scratch.database.read, self._measure)
+            before = tried(scratch.database.read, measure)
             states = self._apply(scratch, kept)
             found = scratch.compare(examples=MOST_EXAMPLES)
-            after = tried(scratch.database.read, self._measure)
+            after = tried(scratch.database.read, measure)
         faults = tried(self._database.read, lambda tx: tx.file_imports.faults(one.id))
         return {
             "rows": _told(one, states, faults),
             **found,
-            "metrics": {"before": before, "after": after} if before or after else None,
+            "metrics": {
+                "since": _shown(since),
+                "until": _shown(until),
+                "before": before,
+                "after": after,
+            },
         }
+
+    def _measured(
+        self, tx: ReadTransaction, *, since: datetime, until: datetime
+    ) -> Mapping[str, Any]:
+        return self._measure(tx, since, until)
 
     def _apply(self, scratch: Scratch, kept: "_Kept") -> dict[str, int]:
         """Apply all rows to the copy; how many came to which state."""
@@ -130,6 +143,18 @@ class Stopped(Exception):
 
 def _ready(tx: ReadTransaction, *, import_id: int, after: tuple[int, str]) -> list[FileRow]:
     return list(tx.file_imports.ready(import_id, after=after, limit=ROWS_AT_ONCE))
+
+
+def _time_of(tx: ReadTransaction, *, one: FileImport) -> tuple[datetime, datetime]:
+    """The time that the deployments of a file are from, or else the last year; a year at most."""
+    span = tx.file_imports.span(one.id) if one.kind is Kind.DEPLOYMENTS else None
+    first, last = span or (tx.now - LAST_YEAR, tx.now)
+    until = last + timedelta(seconds=1)
+    return max(first, until - LAST_YEAR), until
+
+
+def _shown(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def _told(one: FileImport, states: Mapping[str, int], faults: Mapping[str, int]) -> dict[str, int]:

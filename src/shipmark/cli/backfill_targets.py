@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from shipmark.api.imports import ImportShape, RowShape, row_shape, shape
-from shipmark.app import file_importer
+from shipmark.app import file_importer, metric_rules_of
 from shipmark.application import file_steps, upload_file
 from shipmark.application.file_importer import by_turns
 from shipmark.application.file_imports import FileImport, Kind, RowFilter, RowState
@@ -20,6 +20,7 @@ from shipmark.application.uploads import PART, Parts, pack
 from shipmark.application.writer import transact
 from shipmark.cli.session import current_settings, database
 from shipmark.domain.errors import InvalidArgument, ShipmarkError
+from shipmark.settings import Settings
 from shipmark.storage.database import Database
 
 PAUSE = 0.2
@@ -135,10 +136,12 @@ def there(server: str, token: str | None) -> Iterator[Target]:
 class Here:
     """The database of the settings, in this process. Workers elsewhere may take part."""
 
-    def __init__(self, opened: Database, policy: Policy, largest: int) -> None:
+    def __init__(self, opened: Database, policy: Policy, settings: Settings) -> None:
         self._database = opened
-        self._largest = largest
-        self._importer = file_importer(opened, policy, write=by_turns(opened))
+        self._largest = settings.max_import_bytes
+        self._importer = file_importer(
+            opened, policy, write=by_turns(opened), metric_rules=metric_rules_of(settings)
+        )
 
     def upload(
         self,
@@ -223,6 +226,5 @@ def _parts(content: BinaryIO, parts: Parts) -> Iterator[bytes]:
 @contextmanager
 def here() -> Iterator[Target]:
     """The database of the settings."""
-    largest = current_settings().max_import_bytes
     with database() as (opened, policy):
-        yield Here(opened, policy, largest)
+        yield Here(opened, policy, current_settings())

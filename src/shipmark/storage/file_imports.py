@@ -33,15 +33,25 @@ from shipmark.application.file_imports import (
     State,
 )
 from shipmark.storage.file_import_tables import file_effects, file_imports, file_parts, file_rows
+from shipmark.storage.received_tables import received
 from shipmark.storage.sent_rows import among, inserted, packed, updated
 from shipmark.storage.statements import chunks, insert_unless_there, sent_row
-from shipmark.storage.tables import lanes, metadata, repositories, services, windows
+from shipmark.storage.tables import (
+    EPOCH,
+    MICROSECOND,
+    lanes,
+    metadata,
+    repositories,
+    services,
+    windows,
+)
 
 FAULT = ("code", "message", "column", "value")
 ROW = ("import_id", "line", "state", "place", "reference_id", "content", *FAULT, "of_id")
 CHANGING = ("state", *FAULT, "of_id")
 ACCEPTED = (RowState.READY, RowState.PRESENT, RowState.APPLIED)
 LIGHT = [column for column in file_imports.c if column.name != "preview"]
+OF_RECEIPT = received.c.repository_id
 PLACE = (file_rows.c.place, file_rows.c.reference_id)
 OF_EFFECT = {
     Effect.LANE: lanes.c.id,
@@ -193,6 +203,15 @@ class FileImports:
             for row in self._connection.execute(query.order_by(file_rows.c.line).limit(limit))
         ]
 
+    def span(self, import_id: int) -> tuple[datetime, datetime] | None:
+        place = file_rows.c.place
+        first, last = self._connection.execute(
+            select(func.min(place), func.max(place)).where(
+                file_rows.c.import_id == import_id, file_rows.c.state == RowState.READY
+            )
+        ).one()
+        return None if first is None else (EPOCH + MICROSECOND * first, EPOCH + MICROSECOND * last)
+
     def faults(self, import_id: int) -> dict[str, int]:
         code = file_rows.c.code
         query = (
@@ -241,6 +260,8 @@ class FileImports:
         for chunk in chunks(ids):
             self._delete_empty_lanes(key, chunk)
             unused = set(chunk) - self._used(key, chunk)
+            if key.table is repositories:
+                self._connection.execute(delete(received).where(OF_RECEIPT.in_(unused)))
             self._connection.execute(delete(key.table).where(key.in_(unused)))
 
     def _delete_empty_lanes(self, key: Column[Any], ids: Collection[int]) -> None:
@@ -251,9 +272,11 @@ class FileImports:
                 self._connection.execute(delete(lanes).where(column.in_(ids), empty))
 
     def _used(self, key: Column[Any], ids: Collection[int]) -> set[int]:
-        """Those that any row of any table refers to."""
+        """Those that any row of any table refers to, but for when something was received."""
         used: set[int] = set()
         for column in _referring_to(key):
+            if column is OF_RECEIPT:
+                continue
             query = select(column).where(column.in_(ids)).distinct()
             used.update(self._connection.scalars(query))
         if key.table is services:

@@ -15,9 +15,10 @@ from shipmark.storage.tables import metadata
 
 NOT_COPIED = {
     *("file_imports", "file_parts", "file_rows", "file_effects"),
-    *("deliveries", "source_events", "tokens", "service_reports", "waiting_artifacts"),
+    *("deliveries", "source_events", "service_reports", "waiting_artifacts"),
+    *("received", "forge_budgets", "webhook_refusals", "tokens", "sessions"),
 }
-"""What attribution does not depend on."""
+"""What neither attribution nor metrics depend on."""
 
 ROWS_AT_ONCE = 2000
 
