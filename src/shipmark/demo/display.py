@@ -51,6 +51,7 @@ def show_address(console: Console, client: Client, now: datetime) -> None:
     """Where the server is, and what may be sent to it; every line can be copied as it stands."""
     following = history.NEXT_DEPLOYMENT
     _heading(console, "Try it")
+    console.print(f"Its pages:        {client.base_url}/  (sign in with the token below)")
     console.print(f"The API:          {client.base_url}")
     console.print(f"Its description:  {client.base_url}/docs\n")
     console.print(
@@ -76,7 +77,8 @@ def _loaded_words(story: Story) -> tuple[str, ...]:
 def _year_words(year: Year) -> tuple[str, ...]:
     return (
         f"{len(year.waiting)} repositories, {len(year.pulls)} pull requests and "
-        f"{len(year.deployments)} deployments, among them failed ones and rollbacks.",
+        f"{len(year.deployments)} deployments, among them failed ones and rollbacks; "
+        f"{len(year.incidents)} incidents.",
         f"{sum(year.waiting.values())} pull requests are not in production yet, as it must be.",
     )
 
