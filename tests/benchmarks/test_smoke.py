@@ -111,7 +111,7 @@ def check_files(figures: dict[str, Any]) -> None:
 def check_reads(figures: dict[str, Any]) -> None:
     for database in DATABASES:
         reads = figures["reads"][database]
-        assert len(reads) == 6
+        assert len(reads) == 7
         assert all(one["plans"] and all(one["plans"]) for one in reads.values())
     assert not any(one["whole_tables"] for one in figures["reads"]["sqlite"].values())
 

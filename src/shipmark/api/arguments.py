@@ -9,6 +9,7 @@ import msgspec
 from shipmark.domain.errors import InvalidJSON
 
 FORM = "application/x-www-form-urlencoded"
+CSV = "text/csv"
 NDJSON = "application/x-ndjson"
 NESTED = re.compile(r"(?P<name>[^\[\]]+)\[(?P<key>[^\[\]]*)\]")
 

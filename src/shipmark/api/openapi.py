@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from shipmark.api.arguments import FORM, NDJSON
+from shipmark.api.arguments import CSV, FORM, NDJSON
 from shipmark.api.decoding import JSONSchema, forms, schema_of
 from shipmark.api.endpoint import Method
 from shipmark.api.pull_import import PullItem
@@ -95,10 +95,11 @@ def _operations(method: Method) -> dict[str, Any]:
 def _responses(method: Method) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{method.answers.__name__}"}
     error = {"$ref": "#/components/schemas/Error"}
+    table = {} if method.as_table is None else {CSV: {"schema": {"type": "string"}}}
     return {
         "200": {
             "description": (method.answers.__doc__ or "").strip(),
-            "content": {"application/json": {"schema": schema}},
+            "content": {"application/json": {"schema": schema}} | table,
         }
     } | {
         status: {"description": about, "content": {"application/json": {"schema": error}}}
