@@ -167,6 +167,10 @@ READS = (
     "services.list",
     "rules.list",
     "path_rules.list",
+    "imports.template",
+    "imports.info",
+    "imports.list",
+    "imports.rows",
 )
 WRITES = (
     "deployments.create",
@@ -184,6 +188,11 @@ WRITES = (
     "path_rules.upsert",
     "path_rules.preview",
     "path_rules.delete",
+    "deployments.import",
+    "imports.upload",
+    "imports.preview",
+    "imports.apply",
+    "imports.undo",
 )
 
 
