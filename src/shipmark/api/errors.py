@@ -17,6 +17,7 @@ STATUSES: dict[type[errors.ShipmarkError], int] = {
     errors.UnknownMethod: 404,
     errors.DeploymentNotFound: 404,
     errors.PullNotFound: 404,
+    errors.IncidentNotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.ReferenceIdExists: 409,
     errors.PayloadTooLarge: 413,

@@ -19,7 +19,7 @@ REFUSALS = {
     "(invalid_auth).",
     "403": "The account is inactive (account_inactive), or the token lacks the scope "
     "(missing_scope).",
-    "404": "There is no such method, deployment or pull request.",
+    "404": "There is no such method, deployment, pull request or incident.",
     "405": "The method does not answer this HTTP verb (method_not_allowed).",
     "409": "The reference_id exists with other values (reference_id_exists).",
     "413": "The body is too large (payload_too_large).",

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from shipmark.application.deliveries import Delivery
 from shipmark.application.sessions import Sessions
+from shipmark.application.incident_ports import Incidents
 from shipmark.application.tokens import Tokens
 from shipmark.application.told import Told
 from shipmark.domain.artifacts import Commit, ServiceDeployed
@@ -406,3 +407,5 @@ class Transaction(Protocol):
     def events(self) -> Events: ...
     @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def incidents(self) -> Incidents: ...

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from shipmark.application.metric_queries import MetricRows
 from shipmark.application.ports import LaneKey, NamedRule, Transaction
 from shipmark.domain.attribution import Window
 from shipmark.domain.model import Deployment, Order, PullRequest, Repository, Service, Status
@@ -205,9 +206,11 @@ class Search(Protocol):
 
 
 class ReadTransaction(Transaction, Protocol):
-    """A transaction in which reports can be asked for."""
+    """A transaction in which reports and metrics can be asked for."""
 
     @property
     def reports(self) -> Reports: ...
     @property
     def search(self) -> Search: ...
+    @property
+    def metrics(self) -> MetricRows: ...

@@ -90,17 +90,17 @@ def narrowed(
 ) -> Filter:
     """The filter with the ids of what is named. Raises RepositoryNotFound."""
     if service is not None:
-        filter_ = replace(filter_, service_id=_service_id(tx, service))
+        filter_ = replace(filter_, service_id=id_of_service(tx, service))
     if repository is not None:
-        filter_ = replace(filter_, repository_id=_repository_id(tx, repository))
+        filter_ = replace(filter_, repository_id=id_of_repository(tx, repository))
     return filter_
 
 
-def _service_id(tx: ReadTransaction, identifier: str) -> int:
+def id_of_service(tx: ReadTransaction, identifier: str) -> int:
     return tx.services.find([identifier]).get(identifier, 0)
 
 
-def _repository_id(tx: ReadTransaction, name: str) -> int:
+def id_of_repository(tx: ReadTransaction, name: str) -> int:
     located = locate_repositories(tx, [name], NOT_REGISTERING)[name]
     if isinstance(located, ShipmarkError):
         raise located
@@ -127,7 +127,7 @@ def pull(
 
     Raises RepositoryNotFound, PullNotFound, and InvalidArgument for an id that several have.
     """
-    repository_id = _repository_id(tx, repository) if repository is not None else None
+    repository_id = id_of_repository(tx, repository) if repository is not None else None
     rows = tx.reports.pulls_named(repository_id=repository_id, number=number, source_id=source_id)
     if len(rows) > 1:
         named = ", ".join(f"#{row.pull.number} of {row.repository}" for row in rows)

@@ -9,6 +9,7 @@ from typing import Any
 from shipmark.application import (
     artifacts,
     change,
+    incidents,
     path_rules,
     record_pulls,
     repositories,
@@ -25,6 +26,7 @@ from shipmark.application.sessions import Renewal, SignedIn, SigningIn, renew, s
 from shipmark.application.writer import Work, one_by_one
 from shipmark.domain.artifacts import ServiceDeployed
 from shipmark.domain.errors import ShipmarkError
+from shipmark.domain.incidents import Incident
 from shipmark.domain.model import Repository
 
 MOST_PREVIEWED = 1000
@@ -65,6 +67,9 @@ class Works:
     sign_in: Work[SigningIn, SignedIn]
     renew_session: Work[Renewal, SignedIn]
     sign_out: Work[str, None]
+    upsert_incident: Work[incidents.IncidentDraft, Incident]
+    delete_incident: Work[str, bool]
+    correct_link: Work[incidents.CorrectionDraft, Incident]
 
 
 def works(policy: Policy) -> Works:
@@ -93,6 +98,9 @@ def works(policy: Policy) -> Works:
         sign_in=one_by_one(sign_in),
         renew_session=one_by_one(renew),
         sign_out=one_by_one(sign_out),
+        upsert_incident=one_by_one(incidents.upsert_incident),
+        delete_incident=one_by_one(incidents.delete_incident),
+        correct_link=one_by_one(incidents.correct_link),
     )
 
 

@@ -25,7 +25,8 @@
     │   ├── RepoNotFound                     the same, as deployments.setPullServices spells it
     │   ├── MergeCommitSHAsNotFound
     │   ├── DeploymentNotFound
-    │   └── PullNotFound
+    │   ├── PullNotFound
+    │   └── IncidentNotFound
     ├── ReferenceIdExists
     ├── Unavailable                          nothing was stored; safe to send again
     └── TransactionConflict                  lost a race; the writer tries again
@@ -190,6 +191,12 @@ class PullNotFound(NotFound):
     """There is no such pull request."""
 
     code = "pull_not_found"
+
+
+class IncidentNotFound(NotFound):
+    """There is no such incident."""
+
+    code = "incident_not_found"
 
 
 class ReferenceIdExists(ShipmarkError):

@@ -268,6 +268,8 @@ branch_commits = Table(
     # Told by a forge, which tells of every branch: it counts only where the branch matters.
     Column("is_pushed", Boolean, nullable=False, server_default=false()),
     Index("ix_branch_commits_prefix", "prefix", "repository_id"),
+    # The commits in a window are a range of their branch's, too.
+    Index("ix_branch_commits_history", "repository_id", "branch", "committed_at"),
 )
 
 pull_services = Table(

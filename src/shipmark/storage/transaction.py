@@ -13,7 +13,9 @@ from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.deployments import Deployments
 from shipmark.storage.events import Events
 from shipmark.storage.forge_imports import ForgeImports
+from shipmark.storage.incidents import Incidents
 from shipmark.storage.lanes import Lanes
+from shipmark.storage.metrics import Metrics
 from shipmark.storage.path_rules import PathRuleSets
 from shipmark.storage.pulls import Pulls
 from shipmark.storage.reports import Reports
@@ -91,6 +93,14 @@ class StorageTransaction:
     @cached_property
     def sessions(self) -> Sessions:
         return Sessions(self.connection)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        return Incidents(self.connection, self.now)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        return Metrics(self.connection)
 
     @cached_property
     def reports(self) -> Reports:

@@ -5,12 +5,16 @@ branch is known to be shipped up to the highest mark of its lanes: what lies abo
 `ix_pulls_history`. Below it, only pull requests that belong to services have to be looked at.
 """
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     CTE,
+    ColumnElement,
     Select,
     and_,
+    case,
     exists,
     func,
     literal,
@@ -29,18 +33,36 @@ LISTED = (pulls.c.listed_at, pulls.c.id)
 
 def undeployed(filter_: PullFilter) -> tuple[Select[Any], Select[Any]]:
     """What no window holds, in two parts that share nothing; narrow both by other conditions."""
-    marks = _marks(filter_)
+    wanted = {
+        lanes.c.environment: filter_.environment,
+        lanes.c.repository_id: filter_.repository_id,
+        lanes.c.branch: filter_.base_ref,
+        lanes.c.service_id: filter_.service_id,
+    }
+    of_lanes = [column == value for column, value in wanted.items() if value is not None]
+    return not_reached(of_lanes, filter_.repository_id, since=filter_.since)
+
+
+def not_reached(
+    of_lanes: Sequence[ColumnElement[bool]], repository_id: int | None, *, since: datetime | None
+) -> tuple[Select[Any], Select[Any]]:
+    """What no window of these lanes holds, in the same two parts. ``since`` is where the first is
+    to begin to look, if nothing that merged before then is wanted."""
+    marks = marks_of(of_lanes)
     highest = _highest(marks)
-    return _above(_branches(filter_.repository_id), highest), _passed_over(marks, highest)
+    return _above(_branches(repository_id), highest, since), _passed_over(marks, highest)
 
 
-def _above(branches: CTE, highest: CTE) -> Select[Any]:
+def _above(branches: CTE, highest: CTE, since: datetime | None) -> Select[Any]:
     """What merged after everything that was deployed from its branch, and where nothing was."""
+    at = func.coalesce(highest.c.at, literal(BEGINNING.at, Instant))
+    begins = at if since is None else case((at < since, literal(since, Instant)), else_=at)
     shipped = (
         select(
             branches.c.repository_id,
             branches.c.branch,
-            func.coalesce(highest.c.at, literal(BEGINNING.at, Instant)).label("at"),
+            at.label("at"),
+            begins.label("begins"),
             func.coalesce(highest.c.number, BEGINNING.number).label("number"),
         )
         .outerjoin(
@@ -62,7 +84,7 @@ def _above(branches: CTE, highest: CTE) -> Select[Any]:
             pulls.c.repository_id == shipped.c.repository_id,
             pulls.c.base_ref == shipped.c.branch,
             # Implied by the next line; an index can be asked for it alone.
-            pulls.c.merged_at >= shipped.c.at,
+            pulls.c.merged_at >= shipped.c.begins,
             before((shipped.c.at, shipped.c.number), POSITION),
         ),
     )
@@ -99,36 +121,23 @@ def _passed_over(marks: CTE, highest: CTE) -> Select[Any]:
     )
 
 
-def _marks(filter_: PullFilter) -> CTE:
-    """How far each lane of the environment has come."""
+def marks_of(of_lanes: Sequence[ColumnElement[bool]]) -> CTE:
+    """How far each of these lanes has come."""
     top = windows.alias("top")
-    last = (
-        select(top.c.deployment_id)
+    # Two look-ups, not a join: where the lanes are not found by a key of theirs, a planner without
+    # statistics begins such a join with all the windows.
+    at, number = (
+        select(column)
         .where(top.c.lane_id == lanes.c.id, top.c.raises.is_(true()))
         .order_by(top.c.reached_at.desc(), top.c.reached_number.desc())
         .limit(1)
         .correlate(lanes)
         .scalar_subquery()
+        for column in (top.c.reached_at, top.c.reached_number)
     )
-    wanted = {
-        lanes.c.environment: filter_.environment,
-        lanes.c.repository_id: filter_.repository_id,
-        lanes.c.branch: filter_.base_ref,
-        lanes.c.service_id: filter_.service_id,
-    }
-    return (
-        select(
-            lanes.c.repository_id,
-            lanes.c.branch,
-            lanes.c.service_id,
-            windows.c.reached_at.label("at"),
-            windows.c.reached_number.label("number"),
-        )
-        .select_from(lanes)
-        .join(windows, and_(windows.c.lane_id == lanes.c.id, windows.c.deployment_id == last))
-        .where(*(column == value for column, value in wanted.items() if value is not None))
-        .cte("marks")
-    )
+    columns = (lanes.c.repository_id, lanes.c.branch, lanes.c.service_id, lanes.c.environment)
+    every = select(*columns, at.label("at"), number.label("number")).where(*of_lanes).subquery()
+    return select(every).where(every.c.at.is_not(None)).cte("marks").prefix_with("MATERIALIZED")
 
 
 def _highest(marks: CTE) -> CTE:

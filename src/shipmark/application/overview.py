@@ -1,0 +1,112 @@
+"""What an overview shows beside the metrics: deployments a day, a distribution, and health."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shipmark.application.metrics import Asked, Facts, MetricRules, leads_of
+from shipmark.application.queries import ReadTransaction
+from shipmark.domain import metrics
+from shipmark.domain.metrics import Coverage
+from shipmark.domain.model import Status
+from shipmark.domain.periods import SECOND, Bucket, Cut, microseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSeries:
+    """How many deployments of a service there were in each bucket, and how many unsuccessful."""
+
+    service: str
+    deployments: tuple[int, ...]
+    unsuccessful: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """How many durations are at least ``since`` seconds and less than ``until`` (None: any)."""
+
+    since: float
+    until: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the deployments of a period stand. Those without pull requests were successful and
+    ship nothing; ``reasons`` says why, where that is known."""
+
+    deployments: int
+    attributed: int
+    pending: int
+    expired: int
+    without_pull_requests: int
+    reasons: dict[str, int]
+    coverage: Coverage
+
+
+def deployments_by_service(
+    tx: ReadTransaction, asked: Asked, rules: MetricRules
+) -> tuple[Sequence[Bucket], list[ServiceSeries]]:
+    """The buckets of the period, and the deployments of each service in them, by name."""
+    facts = Facts(tx, asked, rules, with_before=False)
+    return facts.buckets, by_service(facts)
+
+
+def by_service(facts: Facts) -> list[ServiceSeries]:
+    """The same from facts that were read for something else as well."""
+    cut, since = Cut.of(facts.buckets), microseconds(facts.period.since)
+    counts: dict[int, Counter[tuple[int, bool]]] = defaultdict(Counter)
+    for one in facts.counted:
+        if one.deployed_at >= since:
+            counts[one.service_id][cut.place(one.deployed_at), one.success] += 1
+    named = facts.tx.services.get(counts.keys())
+    places = range(len(facts.buckets))
+    found = [
+        ServiceSeries(
+            service=named[service].identifier,
+            deployments=tuple(of[place, True] + of[place, False] for place in places),
+            unsuccessful=tuple(of[place, False] for place in places),
+        )
+        for service, of in counts.items()
+    ]
+    return sorted(found, key=lambda one: one.service)
+
+
+def lead_time_distribution(tx: ReadTransaction, asked: Asked, rules: MetricRules) -> list[Bar]:
+    """How many lead times of the period were how long."""
+    facts = Facts(tx, asked, rules, with_series=False, with_before=False)
+    found = leads_of(facts, facts.shipments())
+    return bars([duration for one in found for duration in one.durations])
+
+
+def bars(durations: Sequence[int]) -> list[Bar]:
+    """The bars of durations in microseconds."""
+    return [
+        Bar(since=since / SECOND, until=None if until is None else until / SECOND, n=n)
+        for since, until, n in metrics.histogram(durations)
+    ]
+
+
+def attribution_health(tx: ReadTransaction, asked: Asked, rules: MetricRules) -> Health:
+    """How far the attribution of a period's deployments has come."""
+    facts = Facts(tx, asked, rules, with_series=False, with_before=False)
+    rows = tx.metrics.standings(facts.selection, facts.period)
+    statuses: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    without = 0
+    for status, reason, success, n in rows:
+        statuses[status] += n
+        if success and status != Status.ATTRIBUTED:
+            without += n
+            reasons[reason or "redeploy_or_rollback"] += n
+    merged = tx.metrics.merged(facts.selection, facts.period)
+    unshipped = tx.metrics.unshipped(facts.selection, facts.period) if merged else 0
+    return Health(
+        deployments=statuses.total(),
+        attributed=statuses[Status.ATTRIBUTED],
+        pending=statuses[Status.PENDING],
+        expired=statuses[Status.EXPIRED],
+        without_pull_requests=without,
+        reasons=dict(reasons),
+        coverage=Coverage(n=merged, shipped=merged - unshipped),
+    )

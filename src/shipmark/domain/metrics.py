@@ -1,0 +1,319 @@
+"""The five delivery metrics, and what they are made of. Definitions: docs/metrics.md.
+
+Everything here is a pure function of rows that were read. Instants and durations are whole
+microseconds; answers are in seconds.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain, repeat
+from typing import NamedTuple
+
+from shipmark.domain.failures import Judged
+from shipmark.domain.periods import DAY, SECOND
+
+
+class Metric(StrEnum):
+    """What can be measured."""
+
+    DEPLOYMENT_FREQUENCY = "deployment_frequency"
+    LEAD_TIME_FOR_CHANGES = "lead_time_for_changes"
+    CHANGE_FAILURE_RATE = "change_failure_rate"
+    FAILED_DEPLOYMENT_RECOVERY_TIME = "failed_deployment_recovery_time"
+    DEPLOYMENT_REWORK_RATE = "deployment_rework_rate"
+    TIME_WAITING = "time_waiting"
+
+
+class Start(StrEnum):
+    """From when a lead time is counted."""
+
+    FIRST_COMMIT = "first_commit"
+    OPENED = "opened"
+    MERGED = "merged"
+
+
+class Unit(StrEnum):
+    """What a lead time is one of."""
+
+    CHANGE = "change"
+    PULL_REQUEST = "pull_request"
+    DEPLOYMENT = "deployment"
+    COMMIT = "commit"
+
+
+PERCENTS = (50, 75, 90, 95)
+
+
+class Quantiles(NamedTuple):
+    """Seconds, by linear interpolation between order statistics (type 7)."""
+
+    median: float
+    p75: float
+    p90: float
+    p95: float
+
+
+def quantile(in_order: Sequence[int], percent: int) -> float:
+    """The value below which so many percent lie, between the two nearest by linear interpolation.
+
+    Whole numbers until the last step, so that every machine comes to the same.
+    """
+    place, rest = divmod((len(in_order) - 1) * percent, 100)
+    value = in_order[place]
+    if not rest:
+        return float(value)
+    return (value * 100 + (in_order[place + 1] - value) * rest) / 100
+
+
+def quantiles(durations: Iterable[int]) -> Quantiles | None:
+    """The quantiles of durations in microseconds, in seconds; None of none."""
+    in_order = sorted(durations)
+    if not in_order:
+        return None
+    return Quantiles(*(quantile(in_order, percent) / SECOND for percent in PERCENTS))
+
+
+class Shipment(NamedTuple):
+    """What a deployment shipped at an instant: from when each thing is counted, None if unknown.
+
+    ``ids`` are the pull requests', or the SHAs of commits, in the same order, where asked for.
+    """
+
+    deployment_id: int
+    deployed_at: int
+    starts: Sequence[int | None]
+    ids: Sequence[str] = ()
+
+
+class Lead(NamedTuple):
+    """One lead time, None where the start is not known, and the instant by which it is counted.
+
+    ``id`` is of what was shipped, where it was asked for.
+    """
+
+    at: int
+    duration: int | None
+    deployment_id: int
+    id: str | None = None
+
+
+class Leads(NamedTuple):
+    """The lead times that count at an instant, and of how many things the start is not known."""
+
+    at: int
+    durations: Sequence[int]
+    unknown: int
+
+
+def leads(shipments: Iterable[Shipment], unit: Unit) -> list[Leads]:
+    """The lead times of shipments, which come in the order of their deployments."""
+    if unit in (Unit.CHANGE, Unit.COMMIT):
+        return [_all_of(one) for one in shipments]
+    return [
+        Leads(one.at, () if one.duration is None else (one.duration,), one.duration is None)
+        for one in each_lead(shipments, unit)
+    ]
+
+
+def _all_of(one: Shipment) -> Leads:
+    at = one.deployed_at
+    known = [at - start for start in one.starts if start is not None]
+    return Leads(at, known, len(one.starts) - len(known))
+
+
+def each_lead(shipments: Iterable[Shipment], unit: Unit) -> list[Lead]:
+    """The same one by one, each with what was shipped and by what."""
+    if unit is Unit.DEPLOYMENT:
+        return [_of_deployment(one) for one in shipments if one.starts]
+    each = (
+        Lead(
+            one.deployed_at,
+            None if start is None else one.deployed_at - start,
+            one.deployment_id,
+            which,
+        )
+        for one in shipments
+        for start, which in _with_ids(one)
+    )
+    if unit is Unit.PULL_REQUEST:
+        # To the last deployment that shipped it.
+        return list({one.id: one for one in each}.values())
+    return list(each)
+
+
+def _with_ids(one: Shipment) -> Iterator[tuple[int | None, str | None]]:
+    return zip(one.starts, one.ids or repeat(None), strict=False)
+
+
+def _of_deployment(one: Shipment) -> Lead:
+    """From the first thing that it shipped, of those whose start is known."""
+    known = [(start, which) for start, which in _with_ids(one) if start is not None]
+    if not known:
+        return Lead(one.deployed_at, None, one.deployment_id)
+    start, which = min(known, key=lambda one: one[0])
+    return Lead(one.deployed_at, one.deployed_at - start, one.deployment_id, which)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frequency:
+    """Successful deployments: how many, on how many days, and how many a day of the period."""
+
+    n: int
+    per_day: float
+    days: float
+    days_with_deployment: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadTimes:
+    """Quantiles of n lead times in seconds; ``unknown_starts`` had none and are left out."""
+
+    n: int
+    quantiles: Quantiles | None
+    unknown_starts: int
+    baselines_left_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """Of n pull requests merged in the period, how many are shipped by now."""
+
+    n: int
+    shipped: int
+
+    @property
+    def share(self) -> float | None:
+        return self.shipped / self.n if self.n else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRate:
+    """Failed deployments of n; how many by each reason, of which one may have several."""
+
+    n: int
+    failed: int
+    reasons: dict[str, int]
+    incidents: int
+
+    @property
+    def rate(self) -> float | None:
+        return self.failed / self.n if self.n else None
+
+    @property
+    def incidents_per_deployment(self) -> float | None:
+        return self.incidents / self.n if self.n else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """Quantiles of n recoveries in seconds; ``unrecovered`` are left out."""
+
+    n: int
+    quantiles: Quantiles | None
+    unrecovered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReworkRate:
+    """Deployments of n that are unplanned fixes; how many by each reason."""
+
+    n: int
+    rework: int
+    reasons: dict[str, int]
+
+    @property
+    def rate(self) -> float | None:
+        return self.rework / self.n if self.n else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Pull requests of a service that wait to be deployed to an environment; ages in seconds.
+
+    ``is_complete`` is false where so many wait that only the oldest of a lane were looked at.
+    """
+
+    service: str
+    environment: str
+    n: int
+    oldest: float
+    median: float
+    is_complete: bool
+
+
+def frequency(n: int, days: float, days_with_deployment: int) -> Frequency:
+    return Frequency(
+        n=n,
+        per_day=n / days,
+        days=days,
+        days_with_deployment=days_with_deployment,
+    )
+
+
+def lead_times(found: Sequence[Leads], baselines: int) -> LeadTimes:
+    known = list(chain.from_iterable(one.durations for one in found))
+    return LeadTimes(
+        n=len(known),
+        quantiles=quantiles(known),
+        unknown_starts=sum(one.unknown for one in found),
+        baselines_left_out=baselines,
+    )
+
+
+def failure_rate(judged: Sequence[Judged], incidents: int) -> FailureRate:
+    return FailureRate(
+        n=len(judged),
+        failed=sum(bool(one.failed) for one in judged),
+        reasons=dict(Counter(reason.value for one in judged for reason in one.failed)),
+        incidents=incidents,
+    )
+
+
+def recovery(judged: Sequence[Judged]) -> Recovery:
+    failed = [one for one in judged if one.failed]
+    took = [
+        one.recovered_at - one.deployed.deployed_at
+        for one in failed
+        if one.recovered_at is not None
+    ]
+    return Recovery(n=len(took), quantiles=quantiles(took), unrecovered=len(failed) - len(took))
+
+
+def rework_rate(reasons: Sequence[Sequence[str]]) -> ReworkRate:
+    """From the reasons of each deployment; one without any is no rework."""
+    return ReworkRate(
+        n=len(reasons),
+        rework=sum(bool(one) for one in reasons),
+        reasons=dict(Counter(reason for one in reasons for reason in one)),
+    )
+
+
+def waiting(service: str, environment: str, ages: Sequence[int], *, is_complete: bool) -> Waiting:
+    in_order = sorted(ages)
+    return Waiting(
+        service=service,
+        environment=environment,
+        n=len(ages),
+        oldest=in_order[-1] / SECOND,
+        median=quantile(in_order, 50) / SECOND,
+        is_complete=is_complete,
+    )
+
+
+HOUR = DAY // 24
+HISTOGRAM_EDGES = tuple(
+    edge * HOUR for edge in (0, 1, 2, 4, 8, 24, 48, 96, 7 * 24, 14 * 24, 30 * 24, 90 * 24)
+)
+"""Where the bars of a distribution of durations begin; the last has no end."""
+
+
+def histogram(durations: Iterable[int]) -> list[tuple[int, int | None, int]]:
+    """(from, until, how many) of each bar, in microseconds; what is negative is in the first."""
+    counts = [0] * len(HISTOGRAM_EDGES)
+    for duration in durations:
+        place = sum(edge <= duration for edge in HISTOGRAM_EDGES) - 1
+        counts[max(place, 0)] += 1
+    ends: tuple[int | None, ...] = (*HISTOGRAM_EDGES[1:], None)
+    return list(zip(HISTOGRAM_EDGES, ends, counts, strict=True))

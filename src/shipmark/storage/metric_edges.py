@@ -1,0 +1,239 @@
+"""What lies beyond a period and beside its deployments: neighbours, and incidents."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    String,
+    and_,
+    bindparam,
+    case,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+)
+
+from shipmark.domain.failures import Deployed, Edges, Reached
+from shipmark.domain.incidents import Happened, Told
+from shipmark.domain.periods import Period, microseconds
+from shipmark.storage.incident_tables import incident_corrections, incident_services, incidents
+from shipmark.storage.sent_rows import among, packed, sent_rows
+from shipmark.storage.tables import Instant, deployments, windows
+
+IN_ORDER = (deployments.c.deployed_at, deployments.c.reference_id)
+
+
+def as_number(column: ColumnElement[Any]) -> ColumnElement[int]:
+    """An instant as it is stored: whole microseconds."""
+    return type_coerce(column, BigInteger)
+
+
+FACTS = (
+    deployments.c.id,
+    deployments.c.service_id,
+    deployments.c.environment,
+    as_number(deployments.c.deployed_at).label("at"),
+    deployments.c.success,
+)
+WINDOW = (
+    windows.c.lane_id,
+    as_number(windows.c.reached_at).label("reached_at"),
+    windows.c.reached_number,
+    and_(windows.c.raises, windows.c.opened_at == literal(0, BigInteger)).label("is_baseline"),
+)
+
+
+def deployed(rows: Iterable[Row[Any]]) -> list[Deployed]:
+    """The deployments in rows of FACTS, whether they count, and WINDOW; several rows of one follow
+    one another."""
+    found: list[Deployed] = []
+    for row in rows:
+        id_, service, environment, at, success, is_counted, lane, reached, number, base = tuple(row)
+        in_lane = () if lane is None else ((lane, (reached, number)),)
+        if found and found[-1].id == id_:
+            last = found[-1]
+            found[-1] = last._replace(
+                windows=last.windows + in_lane, is_baseline=last.is_baseline or bool(base)
+            )
+        else:
+            found.append(
+                Deployed(
+                    id_, service, environment, at, success, bool(is_counted), in_lane, bool(base)
+                )
+            )
+    return found
+
+
+def _edge(*columns: Any, is_before: bool, only_successful: bool = False) -> Select[Any]:
+    """The nearest deployment of a place on one side of an instant."""
+    places = sent_rows("places", service_id=BigInteger, environment=String)
+    near = deployments.alias("near")
+    order = (near.c.deployed_at, near.c.reference_id)
+    edge = bindparam("edge", type_=Instant)
+    nearest = (
+        select(near.c.id)
+        .where(
+            near.c.service_id == places.c.service_id,
+            near.c.environment == places.c.environment,
+            near.c.deployed_at < edge if is_before else near.c.deployed_at >= edge,
+        )
+        .order_by(*(column.desc() if is_before else column for column in order))
+        .limit(1)
+        .correlate(places)
+    )
+    if only_successful:
+        nearest = nearest.where(near.c.success)
+    return (
+        select(*columns)
+        .select_from(places)
+        .join(deployments, deployments.c.id == nearest.scalar_subquery())
+        .outerjoin(windows, windows.c.deployment_id == deployments.c.id)
+    )
+
+
+def _next_reached() -> Select[Any]:
+    lanes = sent_rows("lanes", lane_id=BigInteger)
+    near = windows.alias("near")
+    nearest = (
+        select(near.c.deployment_id)
+        .where(
+            near.c.lane_id == lanes.c.lane_id,
+            near.c.deployed_at >= bindparam("edge", type_=Instant),
+        )
+        .order_by(near.c.deployed_at, near.c.reference_id)
+        .limit(1)
+        .correlate(lanes)
+        .scalar_subquery()
+    )
+    return select(lanes.c.lane_id, *WINDOW[1:3]).join_from(
+        lanes,
+        windows,
+        and_(windows.c.lane_id == lanes.c.lane_id, windows.c.deployment_id == nearest),
+    )
+
+
+_BEFORE = _edge(*FACTS, literal(0), *WINDOW, is_before=True)
+_NEXT = _edge(*FACTS[1:4], is_before=False)
+_NEXT_SUCCESS = _edge(*FACTS[1:4], is_before=False, only_successful=True)
+_NEXT_REACHED = _next_reached()
+
+
+def edges(connection: Connection, inside: Sequence[Deployed], period: Period) -> Edges:
+    """What decides about these deployments of a period, from beyond it."""
+    if not inside:
+        return Edges()
+    places = packed(sorted({one.place for one in inside}))
+    sent = {"places": places, "edge": period.until}
+    rows = connection.execute(_BEFORE, {"places": places, "edge": period.since})
+    before = {one.place: one for one in deployed(rows)}
+    of_lanes = {lane for one in (*inside, *before.values()) for lane, _ in one.windows}
+    lanes = {"lanes": packed((lane,) for lane in sorted(of_lanes)), "edge": period.until}
+    reached: dict[int, Reached] = {
+        lane: (at, number) for lane, at, number in connection.execute(_NEXT_REACHED, lanes)
+    }
+    return Edges(
+        before=before,
+        next_at={(s, e): at for s, e, at in connection.execute(_NEXT, sent)},
+        next_success_at={(s, e): at for s, e, at in connection.execute(_NEXT_SUCCESS, sent)},
+        next_reached=reached,
+    )
+
+
+HAPPENED = (
+    incidents.c.id,
+    as_number(incidents.c.started_at).label("started_at"),
+    as_number(incidents.c.resolved_at).label("resolved_at"),
+    incidents.c.environment,
+    incident_services.c.service_id,
+    incidents.c.deployment_reference_id.is_not(None).label("names_one"),
+)
+_WITH_SERVICES = incidents.outerjoin(
+    incident_services, incident_services.c.incident_id == incidents.c.id
+)
+
+
+def _soon_after() -> Select[Any]:
+    """Incidents of a service that started between two instants, for several of those."""
+    asked = sent_rows("asked", service_id=BigInteger, since=Instant, until=Instant)
+    return (
+        select(*HAPPENED)
+        .select_from(asked)
+        .join(
+            incidents,
+            and_(incidents.c.started_at >= asked.c.since, incidents.c.started_at <= asked.c.until),
+        )
+        .join(
+            incident_services,
+            and_(
+                incident_services.c.incident_id == incidents.c.id,
+                incident_services.c.service_id == asked.c.service_id,
+            ),
+        )
+    )
+
+
+_SOON_AFTER = _soon_after()
+
+
+def happened(
+    connection: Connection, period: Period, before: Collection[Deployed], *, within: int
+) -> list[Happened]:
+    """Incidents of a period and soon after it, and those soon after what was before it."""
+    of_period = (
+        select(*HAPPENED)
+        .select_from(_WITH_SERVICES)
+        .where(
+            incidents.c.started_at >= period.since,
+            incidents.c.started_at <= period.until + timedelta(microseconds=within),
+        )
+    )
+    found = [Happened(*row) for row in connection.execute(of_period)]
+    if before:
+        since = microseconds(period.since)
+        asked = [
+            (one.service_id, one.deployed_at, min(one.deployed_at + within, since - 1))
+            for one in before
+        ]
+        found += [
+            Happened(*row) for row in connection.execute(_SOON_AFTER, {"asked": packed(asked)})
+        ]
+    return found
+
+
+def told(connection: Connection, period: Period, before: Collection[Deployed]) -> list[Told]:
+    """What is named, and what was corrected by hand, of the deployments of a period."""
+    of_these = or_(
+        and_(deployments.c.deployed_at >= period.since, deployments.c.deployed_at < period.until),
+        among(deployments.c.id, "before"),
+    )
+    query = union_all(*(part.where(of_these) for part in TOLD))
+    sent = {"before": [one.id for one in before]}
+    return [Told(*row) for row in connection.execute(query, sent)]
+
+
+RESOLVED_AT = as_number(incidents.c.resolved_at).label("resolved_at")
+TOLD: tuple[Select[Any], Select[Any]] = (
+    select(incidents.c.id, deployments.c.id, RESOLVED_AT, literal("named", String)).join_from(
+        incidents, deployments, deployments.c.reference_id == incidents.c.deployment_reference_id
+    ),
+    select(
+        incidents.c.id,
+        deployments.c.id,
+        RESOLVED_AT,
+        case((incident_corrections.c.is_linked, "linked"), else_="unlinked"),
+    )
+    .select_from(incident_corrections)
+    .join(incidents, incidents.c.id == incident_corrections.c.incident_id)
+    .join(
+        deployments,
+        deployments.c.reference_id == incident_corrections.c.deployment_reference_id,
+    ),
+)
