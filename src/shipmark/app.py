@@ -19,10 +19,14 @@ from shipmark.api.calls import Api
 from shipmark.api.decoding import decode
 from shipmark.api.deployments import PatchArguments
 from shipmark.api.errors import status_of
+from shipmark.api.file_rows import READERS
 from shipmark.api.webhooks_running import RunningWebhook
 from shipmark.application.change import Patch
 from shipmark.application.deliveries import Delivery, Hook
 from shipmark.application.facts import Fact
+from shipmark.application.file_deployments import DeploymentRows
+from shipmark.application.file_importer import FileImporter, by_turns, by_writer
+from shipmark.application.file_imports import Kind
 from shipmark.application.forge_importer import ForgeImporter
 from shipmark.application.forges import ForgeAway, ForgeTrouble
 from shipmark.application.inbox import Inbox
@@ -30,6 +34,7 @@ from shipmark.application.look_ups import LookUps
 from shipmark.application.loop import Loop
 from shipmark.application.policy import Policy
 from shipmark.application.rules import infer
+from shipmark.application.validate_file import Write
 from shipmark.application.worker import Worker
 from shipmark.application.works import works
 from shipmark.application.writer import Writer
@@ -46,6 +51,7 @@ from shipmark.domain.errors import InvalidArgument
 from shipmark.settings import Settings, SettingsError, load
 from shipmark.storage import migrations
 from shipmark.storage.database import Database
+from shipmark.storage.scratch import copy_facts
 from shipmark.web.charts.drawing import Drawing
 from shipmark.web.page import refusal_page
 from shipmark.web.routes import routes
@@ -135,9 +141,12 @@ def forges_of(settings: Settings, **transport: Any) -> Forges:
 
 class Background:
     """What works beside the requests: deliveries and retries in one thread, imports from forges in
-    another. The first is quick to give a forge up; an import may take as long as its forge does."""
+    another, files in a third. The first is quick to give a forge up; an import may take as long as
+    its forge does. With a ``writer``, files wait their turn with all else that is written."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, writer: Writer | None = None
+    ) -> None:
         policy = policy_of(settings)
         self._stopping = threading.Event()
         self._asked = forges_of(settings, timeouts=QUICK, attempts=1, sleep=self._stopping.wait)
@@ -163,6 +172,16 @@ class Background:
             "shipmark-imports", importer.work_once, stopping=self._stopping, grace=IMPORT_GRACE
         )
 
+        files = file_importer(
+            database,
+            policy,
+            write=by_writer(writer) if writer else by_turns(database),
+            stopping=self._stopping,
+        )
+        self._files = Loop(
+            "shipmark-files", files.work_once, stopping=self._stopping, grace=IMPORT_GRACE
+        )
+
     def start(self) -> None:
         self._worker.start()
         self._start_imports()
@@ -173,6 +192,7 @@ class Background:
         self._worker.run()
 
     def _start_imports(self) -> None:
+        self._files.start()
         if self._read.sources:
             self._imports.start()
 
@@ -185,8 +205,23 @@ class Background:
         self.request_stop()
         self._worker.stop()
         self._imports.stop()
+        self._files.stop()
         self._asked.close()
         self._read.close()
+
+
+def file_importer(
+    database: Database, policy: Policy, *, write: Write, stopping: threading.Event
+) -> FileImporter:
+    """What goes on with files, as the API would take their rows."""
+    return FileImporter(
+        database=database,
+        readers=READERS,
+        kinds={Kind.DEPLOYMENTS: DeploymentRows(policy=policy)},
+        write=write,
+        copy_facts=partial(copy_facts, database),
+        stopping=stopping,
+    )
 
 
 def _access(settings: Settings, source: str) -> Access | None:
@@ -316,7 +351,7 @@ def build(settings: Settings) -> Starlette:
         database = open_database(settings)
         prepare_schema(database)
         writer = Writer(database)
-        background = Background(settings, database)
+        background = Background(settings, database, writer)
         with ThreadPoolExecutor(settings.readers, "shipmark-reader") as readers:
             api = Api(
                 database=database,
@@ -325,6 +360,7 @@ def build(settings: Settings) -> Starlette:
                 works=works(policy),
                 base_url=settings.base_url,
                 largest_body=settings.max_body_bytes,
+                largest_import=settings.max_import_bytes,
                 schema_version=partial(schema_version, database),
                 newest_version=migrations.newest_version(),
                 hooks=hooks_of(settings),
@@ -339,6 +375,7 @@ def build(settings: Settings) -> Starlette:
                 yield
             finally:
                 # What was accepted is committed before the process goes.
+                background.request_stop()
                 writer.close()
                 background.stop()
                 await app.state.site.drawing.close()

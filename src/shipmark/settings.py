@@ -106,6 +106,9 @@ class Settings:
     max_body_bytes: int = _setting(
         _whole(1024, 2**40), "largest request body taken", default=64 * 1024 * 1024
     )
+    max_import_bytes: int = _setting(
+        _whole(1024, 2**40), "largest file to import, unpacked", default=1024 * 1024 * 1024
+    )
     readers: int = _setting(_whole(1, 256), "threads that answer reads, in each process", default=8)
     with_worker: bool = _setting(
         _yes_or_no, "read deliveries and retry attributions in the server itself", default=True

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.builders import at
 from tests.domain.lanes import LaneInMemory, windows_by_definition
 
-from shipmark.domain.attribution import Arrival, insert_windows, remove_window
+from shipmark.domain.attribution import Arrival, insert_windows, remove_windows
 from shipmark.domain.model import BEGINNING, Order, Position, everything_by
 
 
@@ -34,11 +34,10 @@ def enter(lane: LaneInMemory, *arrivals: Arrival) -> int:
     return len(changed)
 
 
-def leave(lane: LaneInMemory, deployment_id: int) -> int:
-    """Take a deployment out of a lane; how many other windows that wrote."""
-    gone = lane.windows[deployment_id]
-    changed = remove_window(lane, gone)
-    del lane.windows[deployment_id]
+def leave(lane: LaneInMemory, *deployment_ids: int) -> int:
+    """Take deployments out of a lane at once; how many other windows that wrote."""
+    gone = [lane.windows.pop(deployment_id) for deployment_id in deployment_ids]
+    changed = remove_windows(lane, sorted(gone, key=lambda one: one.order))
     lane.save(changed)
     return len(changed)
 
@@ -68,6 +67,19 @@ def test_leaving_in_any_order_gives_the_running_maximum_of_the_others(
         assert lane.windows == windows_by_definition(remaining.values())
 
 
+@given(arrivals=histories, cuts=st.sets(st.integers(1, 11)), data=st.data())
+def test_leaving_together_gives_the_running_maximum_of_the_others(
+    arrivals: Sequence[Arrival], cuts: set[int], data: st.DataObject
+) -> None:
+    lane = LaneInMemory()
+    enter(lane, *arrivals)
+    leaving = data.draw(st.permutations(arrivals))
+    edges = [0, *sorted(cut for cut in cuts if cut < len(leaving)), len(leaving)]
+    for start, end in pairwise(edges):
+        leave(lane, *(one.deployment_id for one in leaving[start:end]))
+        assert lane.windows == windows_by_definition(leaving[end:])
+
+
 @given(arrivals=histories, data=st.data())
 def test_only_windows_that_become_different_are_written(
     arrivals: Sequence[Arrival], data: st.DataObject
@@ -80,7 +92,7 @@ def test_only_windows_that_become_different_are_written(
         lane.save(changed)
     for arrival in data.draw(st.permutations(arrivals)):
         gone = lane.windows.pop(arrival.deployment_id)
-        changed = remove_window(lane, gone)
+        changed = remove_windows(lane, [gone])
         assert all(lane.windows[window.deployment_id] != window for window in changed)
         lane.save(changed)
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from shipmark.api import openapi, webhooks, webhooks_running
+from shipmark.api import import_downloads, openapi, webhooks, webhooks_running
 from shipmark.api.calls import Api
 from shipmark.api.endpoint import address_of
 from shipmark.api.errors import error_response, json_response
@@ -43,6 +43,7 @@ def application(
             *(method.route() for method in METHODS),
             *webhooks_running.ROUTES,
             *webhooks.routes(),
+            *import_downloads.ROUTES,
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/openapi.json", openapi_json),

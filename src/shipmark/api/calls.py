@@ -4,7 +4,7 @@ Only handlers are async. `Api.read` runs in a thread of its own, `Api.write` in 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +29,7 @@ class Api:
     """What the handlers stand on, handed to them by the composition root.
 
     ``hooks`` are those forges from which webhooks are taken, by the last part of their address.
+    ``largest_import`` is in bytes, of a file as it is unpacked.
     ``last_noted`` is when the use of each token was last written down, by its id.
     """
 
@@ -38,6 +39,7 @@ class Api:
     works: Works
     base_url: str | None
     largest_body: int
+    largest_import: int
     schema_version: Callable[[], str | None]
     newest_version: str
     hooks: Mapping[str, Hook] = field(default_factory=dict)
@@ -67,13 +69,15 @@ class Api:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One authorised call. ``body`` is what was sent, for the methods that read it themselves."""
+    """One authorised call. ``body`` is what was sent, for the methods that read it themselves;
+    ``stream``, for those that read it as it comes."""
 
     api: Api
     caller: Token
     base_url: str
     content_type: str
     body: bytes
+    stream: AsyncIterator[bytes]
 
     def page_of(self, deployment_id: int) -> str:
         """The address of a deployment's page."""

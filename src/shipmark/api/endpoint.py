@@ -34,6 +34,7 @@ class Method:
     answers: type[Answer]
     scopes: Collection[Scope]
     reads: bool = False
+    streams: bool = False
     documents: type[Arguments]
 
     @property
@@ -57,7 +58,7 @@ class Method:
         """Authorise, parse, call, answer."""
         api: Api = request.app.state.api
         caller = await authorise(api, request.headers.get("Authorization"), self.scopes)
-        body = await body_of(request, api.largest_body)
+        body = b"" if self.streams else await body_of(request, api.largest_body)
         content_type = request.headers.get("Content-Type", "")
         call = Call(
             api=api,
@@ -65,6 +66,7 @@ class Method:
             base_url=address_of(request),
             content_type=content_type,
             body=body,
+            stream=request.stream(),
         )
         # A method that takes no arguments reads the body itself.
         parsed = body if forms(self.takes) else b""
@@ -82,11 +84,13 @@ def method(
     *,
     scopes: Collection[Scope],
     reads: bool = False,
+    streams: bool = False,
     documents: type[Arguments] | None = None,
 ) -> Method:
     """A line of the route table; what it takes and answers stands in the handler's signature.
 
-    ``documents`` is what a handler takes that reads the body itself.
+    ``documents`` is what a handler takes that reads the body itself. ``streams``: it reads the body
+    as it comes, however large, and its arguments stand in the query string.
     """
     hints = get_type_hints(handler)
     answers = hints.pop("return")
@@ -98,6 +102,7 @@ def method(
         answers=answers,
         scopes=scopes,
         reads=reads,
+        streams=streams,
         documents=documents or takes,
     )
 

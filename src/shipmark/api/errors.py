@@ -9,6 +9,7 @@ from shipmark.domain import errors
 
 STATUSES: dict[type[errors.ShipmarkError], int] = {
     errors.InvalidJSON: 400,
+    errors.InvalidFile: 400,
     errors.NotAuthed: 401,
     errors.InvalidAuth: 401,
     errors.InvalidSignature: 401,
@@ -18,8 +19,10 @@ STATUSES: dict[type[errors.ShipmarkError], int] = {
     errors.DeploymentNotFound: 404,
     errors.PullNotFound: 404,
     errors.IncidentNotFound: 404,
+    errors.ImportNotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.ReferenceIdExists: 409,
+    errors.ImportNotReady: 409,
     errors.PayloadTooLarge: 413,
     errors.InvalidArgument: 422,
     errors.NotFound: 422,

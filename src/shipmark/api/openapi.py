@@ -38,6 +38,11 @@ ERROR: JSONSchema = {
         "request_id": {"type": "string"},
     },
 }
+FILE: JSONSchema = {
+    "required": True,
+    "description": "The file: CSV in UTF-8, or NDJSON; packed with gzip or not.",
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+}
 PAGES = Environment(loader=PackageLoader("shipmark.api"), autoescape=select_autoescape())
 
 
@@ -77,6 +82,8 @@ def _operations(method: Method) -> dict[str, Any]:
     operations: dict[str, Any] = {
         "post": shared | {"operationId": method.name, "requestBody": _request_body(method)}
     }
+    if method.streams:
+        operations["post"] |= {"parameters": _parameters(method), "requestBody": FILE}
     if method.reads:
         operations["get"] = shared | {
             "operationId": f"{method.name}.get",

@@ -41,6 +41,17 @@ class SetServicesArguments(Arguments, kw_only=True, frozen=True):
                 argument="services",
             )
 
+    def assignment(self) -> Assignment:
+        """The same for the use case."""
+        by_id = self.github_pull_id is not None
+        return Assignment(
+            services=self.services,
+            source_id=str(self.github_pull_id) if by_id else None,
+            repository=None if by_id else self.repository,
+            number=None if by_id else self.pull_number,
+            replace=self.replace,
+        )
+
 
 class SetServicesAnswer(Answer, kw_only=True, frozen=True):
     """The services it has now. ``imported`` is false while the assignment waits for it."""
@@ -51,15 +62,7 @@ class SetServicesAnswer(Answer, kw_only=True, frozen=True):
 
 async def set_services(call: Call, arguments: SetServicesArguments) -> SetServicesAnswer:
     """Say which services a pull request changed, before or after it is imported."""
-    by_id = arguments.github_pull_id is not None
-    assignment = Assignment(
-        services=arguments.services,
-        source_id=str(arguments.github_pull_id) if by_id else None,
-        repository=None if by_id else arguments.repository,
-        number=None if by_id else arguments.pull_number,
-        replace=arguments.replace,
-    )
-    assigned = await call.api.write(call.api.works.set_services, assignment)
+    assigned = await call.api.write(call.api.works.set_services, arguments.assignment())
     return SetServicesAnswer(imported=assigned.pull is not None, services=assigned.services)
 
 

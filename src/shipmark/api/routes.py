@@ -1,6 +1,15 @@
 """The whole API, one line a method. Start reading here."""
 
-from shipmark.api import artifacts, deployments, path_rules, pull_import, pulls, repositories, rules
+from shipmark.api import (
+    artifacts,
+    deployments,
+    imports,
+    path_rules,
+    pull_import,
+    pulls,
+    repositories,
+    rules,
+)
 from shipmark.api.endpoint import Method, method
 from shipmark.application.tokens import Scope
 
@@ -40,4 +49,13 @@ METHODS: tuple[Method, ...] = (
     method("path_rules.preview", path_rules.preview, scopes=FACTS),
     method("path_rules.list", path_rules.list_path_rules, scopes=READ, reads=True),
     method("path_rules.delete", path_rules.delete, scopes=FACTS),
+    method("deployments.import", imports.import_deployments, scopes=DEPLOY, streams=True),
+    method("imports.upload", imports.upload, scopes=EITHER, streams=True),
+    method("imports.template", imports.template, scopes=READ, reads=True),
+    method("imports.info", imports.info, scopes=READ, reads=True),
+    method("imports.list", imports.list_imports, scopes=READ, reads=True),
+    method("imports.rows", imports.rows, scopes=READ, reads=True),
+    method("imports.preview", imports.preview, scopes=EITHER),
+    method("imports.apply", imports.apply, scopes=EITHER),
+    method("imports.undo", imports.undo, scopes=EITHER),
 )

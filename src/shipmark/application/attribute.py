@@ -22,7 +22,7 @@ from shipmark.domain.attribution import (
     listed_pulls,
     match_commit,
     reach,
-    remove_window,
+    remove_windows,
     standing,
 )
 from shipmark.domain.model import (
@@ -51,9 +51,11 @@ class Touched:
 
 
 class Settled(NamedTuple):
-    """A deployment as it stands now, and how many pull requests it ships where that was counted."""
+    """A deployment as it stands now, how its attribution was before, and how many pull requests it
+    ships where that was counted."""
 
     deployment: Deployment
+    was: Attribution
     pull_requests: int | None
 
 
@@ -158,6 +160,7 @@ def _place_windows(
     lane_ids = tx.lanes.find_or_add(wanted.keys())
     tx.lanes.lock({window.lane_id for window in owned} | set(lane_ids.values()))
     arrivals = {lane_ids[key]: list(entering) for key, entering in wanted.items()}
+    moved: list[Window] = []
     for window in owned:
         entering = arrivals.get(window.lane_id, [])
         same = Arrival(
@@ -166,7 +169,8 @@ def _place_windows(
         if same in entering:
             entering.remove(same)
         else:
-            _remove(tx, window, touched)
+            moved.append(window)
+    _remove(tx, moved, touched)
     _insert(tx, {lane: entering for lane, entering in arrivals.items() if entering}, touched)
 
 
@@ -185,14 +189,25 @@ def _insert(tx: Transaction, arrivals: Mapping[int, Sequence[Arrival]], touched:
     touched.added |= {window.deployment_id: window for window in added}
 
 
-def _remove(tx: Transaction, window: Window, touched: Touched) -> None:
-    """Take a window out of its lane; one removed just before may have changed this one."""
-    (current,) = (
-        owned for owned in tx.windows.of([window.deployment_id]) if owned.lane_id == window.lane_id
-    )
-    (lane,) = tx.windows.open({window.lane_id: ()})
-    changed = remove_window(lane, current)
-    tx.windows.remove(current)
+def _remove(tx: Transaction, gone: Collection[Window], touched: Touched) -> None:
+    """Take windows out of their lanes, whose locks are held."""
+    if not gone:
+        return
+    tx.windows.remove(gone)
+    leaving: dict[int, list[Window]] = defaultdict(list)
+    for window in sorted(gone, key=lambda one: one.order):
+        leaving[window.lane_id].append(window)
+    places = {
+        lane: [
+            Arrival(deployment_id=o.deployment_id, order=o.order, reached=o.reached) for o in ones
+        ]
+        for lane, ones in leaving.items()
+    }
+    changed = [
+        window
+        for lane in tx.windows.open(places)
+        for window in remove_windows(lane, leaving[lane.id])
+    ]
     tx.windows.save(changed)
     touched.deployments.update(other.deployment_id for other in changed)
 
@@ -241,8 +256,7 @@ def _touch_windows_around(
 def withdraw(tx: Transaction, deployments: Sequence[Deployment]) -> Touched:
     """Take deployments out of all lanes and lists, as if they had never been."""
     touched = Touched(deployments={deployment.id for deployment in deployments})
-    for window in _placed_windows(tx, deployments):
-        _remove(tx, window, touched)
+    _remove(tx, _placed_windows(tx, deployments), touched)
     ids = {deployment.id for deployment in deployments}
     before = {one: pulls for one, pulls in tx.deployments.listed_pulls(ids).items() if pulls}
     if before:
@@ -266,7 +280,7 @@ def settle(tx: Transaction, touched: Touched, policy: Policy) -> dict[int, Settl
             changed.append(one)
         if before.marked_waiting != before.waits:
             marks[one.id] = before.waits
-        settled[one.id] = Settled(one, before.pull_requests)
+        settled[one.id] = Settled(one, before.deployment.attribution, before.pull_requests)
     tx.deployments.save_attributions(changed)
     tx.windows.mark_waiting(marks)
     return settled

@@ -146,11 +146,16 @@ def delete(tx: Transaction, reference_id: str, *, policy: Policy) -> bool:
         return False
     lock_repositories(tx, known.values())
     gone = tx.deployments.lock({one.id for one in known.values()})
+    delete_locked(tx, gone, policy=policy)
+    return bool(gone)
+
+
+def delete_locked(tx: Transaction, gone: Mapping[int, Deployment], *, policy: Policy) -> None:
+    """Remove deployments that are locked, as if they had never been."""
     touched = attribute.withdraw(tx, list(gone.values()))
     tx.deployments.delete(gone.keys())
     others = Touched(deployments=touched.deployments - gone.keys())
     attribute.settle(tx, others, policy)
-    return bool(gone)
 
 
 def retry(tx: Transaction, deployment_id: int, *, policy: Policy) -> Registered:

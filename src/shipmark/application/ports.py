@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shipmark.application.deliveries import Delivery
-from shipmark.application.sessions import Sessions
+from shipmark.application.file_imports import FileImports
 from shipmark.application.incident_ports import Incidents
+from shipmark.application.sessions import Sessions
 from shipmark.application.tokens import Tokens
 from shipmark.application.told import Told
 from shipmark.domain.artifacts import Commit, ServiceDeployed
@@ -108,6 +109,10 @@ class RepositoryTold:
 
 
 class Repositories(Protocol):
+    @property
+    def added(self) -> set[int]:
+        """The repositories that this transaction made."""
+
     def named(self, names: Collection[str]) -> dict[str, list[Repository]]:
         """Per name, the repositories it can mean: its full name, its last part if bare, or else
         the name that it had before."""
@@ -163,6 +168,14 @@ class Deliveries(Protocol):
 
 
 class Services(Protocol):
+    @property
+    def added(self) -> set[int]:
+        """The services that this transaction made."""
+
+    @property
+    def renamed(self) -> dict[int, tuple[str, str]]:
+        """The services to which it gave another name: which they had, and which they have."""
+
     def find(self, identifiers: Collection[str]) -> dict[str, int]: ...
 
     def find_or_add(self, names: Mapping[str, str | None]) -> dict[str, int]:
@@ -269,6 +282,10 @@ class Deployments(Protocol):
 
 
 class Lanes(Protocol):
+    @property
+    def added(self) -> set[int]:
+        """The lanes that this transaction made."""
+
     def find(self, keys: Collection[LaneKey]) -> dict[LaneKey, int]: ...
 
     def find_or_add(self, keys: Collection[LaneKey]) -> dict[LaneKey, int]: ...
@@ -296,7 +313,7 @@ class Windows(Protocol):
     def mark_waiting(self, marks: Mapping[int, bool]) -> None:
         """Whether each deployment's window is one that a late pull request may be news for."""
 
-    def remove(self, window: Window) -> None: ...
+    def remove(self, windows: Collection[Window]) -> None: ...
 
     def covering(self, pull_ids: Collection[int]) -> list[tuple[int, int, int]]:
         """(pull id, lane id, deployment id): the window of each lane that holds the position."""
@@ -409,3 +426,5 @@ class Transaction(Protocol):
     def deliveries(self) -> Deliveries: ...
     @property
     def incidents(self) -> Incidents: ...
+    @property
+    def file_imports(self) -> FileImports: ...

@@ -12,7 +12,7 @@ from shipmark.application.drafts import Registration, draft, validate
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
 from shipmark.domain.errors import ReferenceIdExists, ShipmarkError
-from shipmark.domain.model import Deployment, Reason, Status
+from shipmark.domain.model import Attribution, Deployment, Reason, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,16 @@ class Registered:
 Result = Registered | ShipmarkError
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """What registering did: a result for each, the ids of deployments that are new, and how the
+    attribution of others was that is different now."""
+
+    results: list[Result]
+    added: set[int]
+    attributions: dict[int, Attribution]
+
+
 def register(
     tx: Transaction, registrations: Sequence[Registration], *, policy: Policy
 ) -> list[Result]:
@@ -35,6 +45,13 @@ def register(
     The same reference_id with the same values answers the deployment that is there; with other
     values it is refused (ReferenceIdExists), also when both come in one batch.
     """
+    return register_noting(tx, registrations, policy=policy).results
+
+
+def register_noting(
+    tx: Transaction, registrations: Sequence[Registration], *, policy: Policy
+) -> Noted:
+    """Register, and note what it takes to undo that."""
     drafts = draft(tx, registrations, policy=policy)
     known = tx.deployments.by_reference_ids(
         {drafted.reference_id for drafted in drafts if isinstance(drafted, Deployment)}
@@ -51,7 +68,15 @@ def register(
     settled = attribute_new(tx, stored, policy=policy)
     counted = {one.id: settled[one.id].pull_requests or 0 for one in stored}
     answers = answer(tx, [*known.values(), *(settled[id_].deployment for id_ in counted)], counted)
-    return [_result(drafted, refused, answers) for drafted in drafts]
+    return Noted(
+        results=[_result(drafted, refused, answers) for drafted in drafts],
+        added=set(counted),
+        attributions={
+            id_: one.was
+            for id_, one in settled.items()
+            if id_ not in counted and one.was != one.deployment.attribution
+        },
+    )
 
 
 def _make_services(
@@ -101,8 +126,13 @@ def _result(
     registered = answers[drafted.reference_id]
     if drafted.registers_the_same_as(registered.deployment):
         return registered
+    return exists_with_other_values(drafted.reference_id)
+
+
+def exists_with_other_values(reference_id: str) -> ReferenceIdExists:
+    """The refusal of a reference_id that stands for something else already."""
     return ReferenceIdExists(
-        f"A deployment with reference_id '{drafted.reference_id}' already exists with other "
+        f"A deployment with reference_id '{reference_id}' already exists with other "
         "values. Use another reference_id, or deployments.upsert to change it.",
         argument="reference_id",
     )

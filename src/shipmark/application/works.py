@@ -9,20 +9,24 @@ from typing import Any
 from shipmark.application import (
     artifacts,
     change,
+    file_steps,
     incidents,
     path_rules,
     record_pulls,
     repositories,
     rules,
     set_services,
+    upload_file,
 )
 from shipmark.application.deliveries import Delivery
 from shipmark.application.drafts import Registration
+from shipmark.application.file_imports import FileImport
 from shipmark.application.inbox import receive
 from shipmark.application.policy import Policy
 from shipmark.application.queries import Page, PullRow, ReadTransaction
 from shipmark.application.register import Registered, register
 from shipmark.application.sessions import Renewal, SignedIn, SigningIn, renew, sign_in, sign_out
+from shipmark.application.upload_file import Part, Upload
 from shipmark.application.writer import Work, one_by_one
 from shipmark.domain.artifacts import ServiceDeployed
 from shipmark.domain.errors import ShipmarkError
@@ -70,6 +74,13 @@ class Works:
     upsert_incident: Work[incidents.IncidentDraft, Incident]
     delete_incident: Work[str, bool]
     correct_link: Work[incidents.CorrectionDraft, Incident]
+    begin_upload: Work[Upload, FileImport]
+    add_part: Work[Part, FileImport]
+    finish_upload: Work[FileImport, FileImport]
+    abandon_upload: Work[int, None]
+    preview_import: Work[int, FileImport]
+    apply_import: Work[tuple[int, bool], FileImport]
+    undo_import: Work[tuple[int, bool], FileImport]
 
 
 def works(policy: Policy) -> Works:
@@ -101,6 +112,13 @@ def works(policy: Policy) -> Works:
         upsert_incident=one_by_one(incidents.upsert_incident),
         delete_incident=one_by_one(incidents.delete_incident),
         correct_link=one_by_one(incidents.correct_link),
+        begin_upload=one_by_one(upload_file.begin),
+        add_part=one_by_one(upload_file.add_part),
+        finish_upload=one_by_one(upload_file.finish),
+        abandon_upload=one_by_one(upload_file.abandon),
+        preview_import=one_by_one(file_steps.begin_previewing),
+        apply_import=one_by_one(_apply_import),
+        undo_import=one_by_one(_undo_import),
     )
 
 
@@ -110,6 +128,16 @@ def _preview(tx: ReadTransaction, registration: Registration, *, policy: Policy)
         raise result
     pulls = tx.reports.shipped_pulls(result.deployment.id, Page(limit=MOST_PREVIEWED))
     return Previewed(registered=result, pulls=pulls)
+
+
+def _apply_import(tx: ReadTransaction, asked: tuple[int, bool]) -> FileImport:
+    import_id, strict = asked
+    return file_steps.begin_applying(tx, import_id, strict=strict)
+
+
+def _undo_import(tx: ReadTransaction, asked: tuple[int, bool]) -> FileImport:
+    import_id, force = asked
+    return file_steps.begin_undoing(tx, import_id, force=force)
 
 
 def _mark_used(tx: ReadTransaction, used: Sequence[tuple[int, datetime]]) -> list[None]:

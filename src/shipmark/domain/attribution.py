@@ -3,7 +3,7 @@
 A deployment *reaches* a position on a branch (`match_commit`, `reach`). Per repository, branch,
 service and environment (a *lane*) the deployments, in order, raise a high-water mark; each that
 raises it owns the *window* of positions between the mark before it and its own reach
-(`insert_windows`, `remove_window`). What a deployment ships is what lies in its windows.
+(`insert_windows`, `remove_windows`). What a deployment ships is what lies in its windows.
 
 Nothing here replays a history. A change looks at its neighbours in the lane until the mark is
 as it was before the change, and answers the windows that became different.
@@ -228,20 +228,29 @@ def insert_windows(lane: Lane, arrivals: Sequence[Arrival]) -> list[Window]:
     return changed
 
 
-def remove_window(lane: Lane, gone: Window) -> list[Window]:
-    """The windows of the lane that become different when ``gone`` is taken out of it."""
+def remove_windows(lane: Lane, gone: Sequence[Window]) -> list[Window]:
+    """The windows of the lane that become different now that ``gone`` are no longer in it.
+
+    ``gone`` are in order. Behind each that raised the mark the lane is followed to the next one
+    left that did so: from there on the mark is as it was.
+    """
     changed: list[Window] = []
-    if not gone.raises:
-        return changed
-    mark = gone.opened
-    for window in lane.above_after(gone.order, mark):
-        if window.reached <= mark:
+    followed_to: Order | None = None
+    for one in gone:
+        if not one.raises or (followed_to is not None and one.order < followed_to):
             continue
-        if window.opened != mark:
-            changed.append(replace(window, opened=mark))
-        if window.raises:
+        mark = lane.mark_before(one.order)
+        for window in lane.above_after(one.order, mark):
+            if window.reached <= mark:
+                continue
+            if window.opened != mark:
+                changed.append(replace(window, opened=mark))
+            if window.raises:
+                followed_to = window.order
+                break
+            mark = window.reached
+        else:
             break
-        mark = window.reached
     return changed
 
 

@@ -9,6 +9,7 @@
     │   └── InvalidSignature                 a webhook that its forge did not send
     ├── Malformed
     │   ├── InvalidJSON
+    │   ├── InvalidFile                      a file to import, or a line of one, that cannot be read
     │   ├── PayloadTooLarge
     │   ├── UnknownMethod
     │   └── MethodNotAllowed
@@ -26,8 +27,10 @@
     │   ├── MergeCommitSHAsNotFound
     │   ├── DeploymentNotFound
     │   ├── PullNotFound
-    │   └── IncidentNotFound
+    │   ├── IncidentNotFound
+    │   └── ImportNotFound
     ├── ReferenceIdExists
+    ├── ImportNotReady                       it is not at the point where this can be done
     ├── Unavailable                          nothing was stored; safe to send again
     └── TransactionConflict                  lost a race; the writer tries again
 
@@ -91,6 +94,12 @@ class InvalidJSON(Malformed):
     """The body of the request is not valid JSON."""
 
     code = "invalid_json"
+
+
+class InvalidFile(Malformed):
+    """The file, or the line of it, cannot be read."""
+
+    code = "invalid_file"
 
 
 class PayloadTooLarge(Malformed):
@@ -197,6 +206,18 @@ class IncidentNotFound(NotFound):
     """There is no such incident."""
 
     code = "incident_not_found"
+
+
+class ImportNotFound(NotFound):
+    """There is no such import."""
+
+    code = "import_not_found"
+
+
+class ImportNotReady(ShipmarkError):
+    """The import is not at the point where this can be done."""
+
+    code = "import_not_ready"
 
 
 class ReferenceIdExists(ShipmarkError):

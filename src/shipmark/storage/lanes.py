@@ -42,14 +42,15 @@ _LOCK = select(lanes.c.id).where(among(lanes.c.id, "ids")).order_by(lanes.c.id).
 class Lanes:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.added: set[int] = set()
 
     def find_or_add(self, keys: Collection[LaneKey]) -> dict[LaneKey, int]:
         found = self.find(keys)
         # In one order, so that two writers of the same new lanes do not wait for each other.
         missing = sorted(keys - found.keys())
         if missing:
-            self._connection.execute(
-                insert_unless_there(self._connection, lanes),
+            added = self._connection.scalars(
+                insert_unless_there(self._connection, lanes).returning(lanes.c.id),
                 [
                     {
                         "repository_id": key.repository_id,
@@ -60,6 +61,7 @@ class Lanes:
                     for key in missing
                 ],
             )
+            self.added.update(added)
             found |= self.find(missing)
         return found
 

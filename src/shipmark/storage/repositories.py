@@ -54,6 +54,7 @@ class Repositories:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now
+        self.added: set[int] = set()
 
     def named(self, names: Collection[str]) -> dict[str, list[Repository]]:
         found: dict[str, list[Repository]] = {name: [] for name in names}
@@ -127,15 +128,18 @@ class Repositories:
 
     def add(self, name: str, facts: Mapping[str, Any]) -> Repository:
         key = name_key(name)
-        self._connection.execute(
-            insert_unless_there(self._connection, repositories).values(
+        added = self._connection.scalars(
+            insert_unless_there(self._connection, repositories)
+            .values(
                 name=name,
                 name_key=key,
                 short_name_key=short_name(key),
                 created_at=self._now,
                 **facts,
             )
+            .returning(repositories.c.id)
         )
+        self.added.update(added)
         query = select(*COLUMNS).where(repositories.c.name_key == key)
         return _repository(self._connection.execute(query).one())
 

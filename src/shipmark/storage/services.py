@@ -20,6 +20,8 @@ class Services:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.added: set[int] = set()
+        self.renamed: dict[int, tuple[str, str]] = {}
 
     def find(self, identifiers: Collection[str]) -> dict[str, int]:
         return {
@@ -33,22 +35,25 @@ class Services:
         # In one order, so that two writers of the same new services do not wait for each other.
         missing = sorted(names.keys() - found.keys())
         if missing:
-            self._connection.execute(
-                insert_unless_there(self._connection, services),
+            added = self._connection.scalars(
+                insert_unless_there(self._connection, services).returning(services.c.id),
                 [{"identifier": one, "name": names[one] or one} for one in missing],
             )
+            self.added.update(added)
             found |= self.find(missing)
         for identifier, name in names.items():
             if name is not None:
-                self._rename(identifier, name)
+                self._rename(found[identifier], name)
         return found
 
-    def _rename(self, identifier: str, name: str) -> None:
-        self._connection.execute(
-            update(services)
-            .where(services.c.identifier == identifier, services.c.name != name)
-            .values(name=name)
-        )
+    def _rename(self, service_id: int, name: str) -> None:
+        other = select(services.c.name).where(services.c.id == service_id, services.c.name != name)
+        before = self._connection.scalar(other.with_for_update())
+        if before is not None:
+            self.renamed[service_id] = (self.renamed.get(service_id, (before, ""))[0], name)
+            self._connection.execute(
+                update(services).where(services.c.id == service_id).values(name=name)
+            )
 
     def get(self, ids: Collection[int]) -> dict[int, Service]:
         return {

@@ -12,6 +12,7 @@ from shipmark.storage.deliveries import Deliveries
 from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.deployments import Deployments
 from shipmark.storage.events import Events
+from shipmark.storage.file_imports import FileImports
 from shipmark.storage.forge_imports import ForgeImports
 from shipmark.storage.incidents import Incidents
 from shipmark.storage.lanes import Lanes
@@ -101,6 +102,10 @@ class StorageTransaction:
     @cached_property
     def metrics(self) -> Metrics:
         return Metrics(self.connection)
+
+    @cached_property
+    def file_imports(self) -> FileImports:
+        return FileImports(self.connection, self.now)
 
     @cached_property
     def reports(self) -> Reports:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     CompoundSelect,
     Connection,
+    Delete,
     Row,
     Select,
     String,
@@ -132,11 +133,19 @@ def _covering() -> Select[Any]:
     )
 
 
+def _remove() -> Delete:
+    gone = sent_rows("gone", lane_id=BigInteger, deployment_id=BigInteger)
+    return delete(windows).where(
+        tuple_(windows.c.lane_id, windows.c.deployment_id).in_(select(*gone.c))
+    )
+
+
 _OF_DEPLOYMENTS = select(windows).where(among(windows.c.deployment_id, "ids"))
 _NEIGHBOURS = _neighbours()
 _COVERING = _covering()
 _ADD = inserted(windows, KEY + FIXED + MOVING)
 _SAVE = updated(windows, KEY, MOVING)
+_REMOVE = _remove()
 _MARK_WAITING = updated(windows, ["deployment_id"], ["is_waiting"])
 _ROLLED_BACK = select(windows.c.deployment_id).where(
     among(windows.c.deployment_id, "ids"), is_rolled_back()
@@ -184,13 +193,9 @@ class Windows:
         for chunk in chunks(marks.items()):
             self._connection.execute(_MARK_WAITING, {"rows": packed(chunk)})
 
-    def remove(self, window: Window) -> None:
-        self._connection.execute(
-            delete(windows).where(
-                windows.c.lane_id == window.lane_id,
-                windows.c.deployment_id == window.deployment_id,
-            )
-        )
+    def remove(self, gone: Collection[Window]) -> None:
+        for chunk in chunks(gone):
+            self._connection.execute(_REMOVE, {"gone": packed(_key(one) for one in chunk)})
 
     def covering(self, pull_ids: Collection[int]) -> list[tuple[int, int, int]]:
         found: list[tuple[int, int, int]] = []

@@ -1,0 +1,112 @@
+"""What importing a file changes besides adding its rows, noted so that it can be taken back."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from shipmark.application.file_imports import Effect, EffectRow, FileImport, effects_of
+from shipmark.application.ports import Transaction
+from shipmark.application.register import lock_repositories
+from shipmark.domain.model import Deployment, Status
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def effects_of_transaction(tx: Transaction, one: FileImport) -> list[EffectRow]:
+    """What a transaction that applied rows made: lanes, services, repositories, and names."""
+    _note_names(tx, one)
+    return [
+        *effects_of(Effect.LANE, tx.lanes.added),
+        *effects_of(Effect.SERVICE, tx.services.added),
+        *effects_of(Effect.REPOSITORY, tx.repositories.added),
+    ]
+
+
+def _note_names(tx: Transaction, one: FileImport) -> None:
+    """Which names services had before all of the import, and which they have now."""
+    renamed = tx.services.renamed
+    noted = tx.file_imports.effects_on(one.id, Effect.SERVICE_NAME, renamed.keys())
+    effects = [
+        EffectRow(
+            effect=Effect.SERVICE_NAME,
+            of_id=id_,
+            before=json.dumps([_name_before(noted.get(id_)) or before, now]),
+        )
+        for id_, (before, now) in renamed.items()
+    ]
+    tx.file_imports.save_effects(one.id, [effect for effect in effects if effect.of_id in noted])
+    tx.file_imports.add_effects(one.id, effects)
+
+
+def _name_before(noted: EffectRow | None) -> str | None:
+    if noted is None or noted.before is None:
+        return None
+    name: str = json.loads(noted.before)[0]
+    return name
+
+
+def take_back(tx: Transaction, effects: Sequence[EffectRow]) -> None:
+    """Take back changes of one kind."""
+    if effects:
+        TAKE_BACK[effects[0].effect](tx, effects)
+
+
+def _give_back_attributions(tx: Transaction, effects: Sequence[EffectRow]) -> None:
+    """Since when what stands again as it did stood so, and when it is tried again."""
+    before = {one.of_id: json.loads(one.before or "[]") for one in effects}
+    lock_repositories(tx, tx.deployments.get(before.keys()).values())
+    now = tx.deployments.lock(before.keys())
+    restored = [_as_before(one, *before[id_]) for id_, one in now.items()]
+    tx.deployments.save_attributions(
+        [one for one in restored if one.attribution != now[one.id].attribution]
+    )
+
+
+def _as_before(
+    one: Deployment, status: str, attributed_at: int | None, due_at: int | None
+) -> Deployment:
+    if one.attribution.status != status:
+        return one
+    if status == Status.ATTRIBUTED:
+        attribution = replace(one.attribution, attributed_at=_instant(attributed_at))
+    else:
+        attribution = replace(one.attribution, due_at=_instant(due_at))
+    return replace(one, attribution=attribution)
+
+
+def _instant(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else EPOCH + timedelta(microseconds=microseconds)
+
+
+def _give_back_names(tx: Transaction, effects: Sequence[EffectRow]) -> None:
+    names = {one.of_id: tuple(json.loads(one.before or "[]")) for one in effects}
+    tx.file_imports.give_back_names({id_: (pair[0], pair[1]) for id_, pair in names.items()})
+
+
+def _delete_lanes(tx: Transaction, effects: Sequence[EffectRow]) -> None:
+    ids = {one.of_id for one in effects}
+    tx.lanes.lock(ids)
+    tx.file_imports.delete_unused(Effect.LANE, ids)
+
+
+def _delete_services(tx: Transaction, effects: Sequence[EffectRow]) -> None:
+    tx.file_imports.delete_unused(Effect.SERVICE, {one.of_id for one in effects})
+
+
+def _delete_repositories(tx: Transaction, effects: Sequence[EffectRow]) -> None:
+    """Those that nobody has said anything of since."""
+    ids = {one.of_id for one in effects}
+    tx.repositories.lock(ids, exclusive=True)
+    known = tx.repositories.get(ids)
+    untold = {id_ for id_, one in known.items() if not (one.default_branch or one.source)}
+    tx.file_imports.delete_unused(Effect.REPOSITORY, untold)
+
+
+TAKE_BACK: Mapping[Effect, Callable[[Transaction, Sequence[EffectRow]], None]] = {
+    Effect.ATTRIBUTION: _give_back_attributions,
+    Effect.LANE: _delete_lanes,
+    Effect.SERVICE_NAME: _give_back_names,
+    Effect.SERVICE: _delete_services,
+    Effect.REPOSITORY: _delete_repositories,
+}

@@ -1,0 +1,294 @@
+"""Records of a file: CSV (RFC 4180) with a header, or NDJSON, read as the bytes come.
+
+A record that cannot be read is an error of its line, and reading goes on at the next line. No more
+than one record is held at a time, and none that is larger than `LONGEST_RECORD`.
+"""
+
+import csv
+import re
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from shipmark.domain.errors import InvalidFile, ShipmarkError
+
+LONGEST_RECORD = 1024 * 1024
+"""Bytes of a line, or of the lines of a record that has line breaks in quotes."""
+
+BOM = b"\xef\xbb\xbf"
+NOT_UTF_8 = (b"\xff\xfe", b"\xfe\xff")
+ZIP = b"PK\x03\x04"
+DELIMITERS = ",;\t"
+
+ReadJSON = Callable[[bytes], Mapping[str, Any]]
+"""Reads an object, as the API does. Raises InvalidJSON."""
+
+MOST_COLUMNS = 1000
+
+csv.field_size_limit(LONGEST_RECORD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How a file is laid out. ``columns`` are the names the cells of a line belong to, None where
+    they belong to nothing; of NDJSON, the names by the keys that mean them."""
+
+    delimiter: str | None
+    columns: tuple[str | None, ...] = ()
+    keys: Mapping[str, str] | None = None
+
+    @property
+    def is_csv(self) -> bool:
+        return self.delimiter is not None
+
+
+class Record(NamedTuple):
+    """A record, by the line it begins on, or what is wrong with it; reading goes on at ``offset``
+    (bytes), in ``next_line``."""
+
+    line: int
+    offset: int
+    next_line: int
+    content: dict[str, Any] | ShipmarkError
+
+
+class Line(NamedTuple):
+    """A line with its end; None in place of one that is too long. It ends at ``offset``."""
+
+    raw: bytes | None
+    offset: int
+
+
+def lines(parts: Iterable[bytes], offset: int) -> Iterator[Line]:
+    """The lines of a file whose parts begin at an offset. An empty one is a line, too."""
+    rest, too_long = b"", False
+    for part in parts:
+        *whole, rest = (rest + part).split(b"\n")
+        for raw in whole:
+            offset += len(raw) + 1
+            yield Line(None if too_long or len(raw) >= LONGEST_RECORD else raw + b"\n", offset)
+            too_long = False
+        if len(rest) > LONGEST_RECORD:
+            offset += len(rest)
+            rest, too_long = b"", True
+    if rest or too_long:
+        yield Line(None if too_long else rest, offset + len(rest))
+
+
+def read_layout(
+    begins: Iterator[Line], known: Collection[str], mapping: Mapping[str, str]
+) -> tuple[Layout, int, int, list[str]]:
+    """The layout of a file, the offset and the line that its records begin at, and the columns
+    that mean nothing here. ``mapping`` says which of the file's names stands for one of ours.
+
+    Raises InvalidFile.
+    """
+    for number, line in enumerate(begins, start=1):
+        raw = (line.raw or b"").removeprefix(BOM) if number == 1 else (line.raw or b"")
+        _refuse_other_files(raw, line)
+        if not raw.strip():
+            continue
+        if raw.lstrip().startswith(b"{"):
+            keys = {_plain(theirs): ours for ours, theirs in mapping.items()}
+            return Layout(delimiter=None, keys=_names(known, keys)), 0, 1, []
+        text = _text(raw)
+        delimiter = _delimiter(text)
+        header = next(csv.reader([text.rstrip("\r\n")], delimiter=delimiter), [])
+        columns, unknown = _columns(header, known, mapping)
+        return Layout(delimiter=delimiter, columns=columns), line.offset, number + 1, unknown
+    raise InvalidFile("The file is empty. Its first line must name the columns.")
+
+
+def _refuse_other_files(raw: bytes, line: Line) -> None:
+    if line.raw is None:
+        raise InvalidFile("The first line, which must name the columns, is too long to be read.")
+    if raw.startswith(NOT_UTF_8):
+        raise InvalidFile("The file is UTF-16. Save it as CSV in UTF-8.")
+    if raw.startswith(ZIP):
+        raise InvalidFile("The file is a ZIP archive or a spreadsheet. Save it as CSV in UTF-8.")
+    if raw.lstrip().startswith(b"["):
+        raise InvalidFile("The file is a JSON array. Send NDJSON: one object a line.")
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidFile(
+            f"This is not UTF-8: byte {error.start + 1} is 0x{raw[error.start]:02x}. "
+            "Save the file in UTF-8."
+        ) from None
+
+
+def _delimiter(header: str) -> str:
+    """Whichever separates the most names; a comma if there is only one."""
+    return max(DELIMITERS, key=header.count)
+
+
+def _plain(name: str) -> str:
+    """A column's name in the form in which names compare equal."""
+    return re.sub(r"[\s-]+", "_", name.strip()).lower()
+
+
+def _names(known: Collection[str], mapped: Mapping[str, str]) -> dict[str, str]:
+    """Our names by theirs; one that is mapped to another column is not meant by its own name."""
+    return {name: name for name in known if name not in mapped.values()} | dict(mapped)
+
+
+def _columns(
+    header: list[str], known: Collection[str], mapping: Mapping[str, str]
+) -> tuple[tuple[str | None, ...], list[str]]:
+    if len(header) > MOST_COLUMNS:
+        raise InvalidFile(f"The first line has more than {MOST_COLUMNS} columns.")
+    theirs = {_plain(column): ours for ours, column in mapping.items()}
+    named = [_plain(name) for name in header]
+    names = _names(known, theirs)
+    columns = tuple(names.get(name) for name in named)
+    _check_columns(header, named, columns, mapping)
+    return columns, [name for name, ours in zip(header, columns, strict=True) if ours is None]
+
+
+def _check_columns(
+    header: list[str],
+    named: list[str],
+    columns: tuple[str | None, ...],
+    mapping: Mapping[str, str],
+) -> None:
+    absent = [column for column in mapping.values() if _plain(column) not in named]
+    if absent:
+        raise InvalidFile(
+            f"There is no column '{absent[0][:100]}' as the mapping says. There are: "
+            f"{_shown(header)}."
+        )
+    twice = [one for one in columns if one is not None and columns.count(one) > 1]
+    if twice:
+        raise InvalidFile(f"Two columns are called '{twice[0]}'.")
+    if not any(columns):
+        raise InvalidFile(
+            f"The first line must name the columns; none of these is known: {_shown(header)}."
+        )
+
+
+def _shown(header: list[str]) -> str:
+    return ", ".join(f"'{name[:40]}'" for name in header[:20])
+
+
+def records(
+    begins: Iterator[Line], layout: Layout, line: int, read_json: ReadJSON
+) -> Iterator[Record]:
+    """The records from a line on; blank lines are none."""
+    coming = _Coming(begins, line)
+    read = _csv_record if layout.is_csv else partial(_json_record, read_json=read_json)
+    while (first := coming.next()) is not None:
+        number = coming.line - 1
+        try:
+            content: dict[str, Any] | ShipmarkError | None = read(first, coming, layout)
+        except ShipmarkError as error:
+            content = error
+        if content is not None:
+            yield Record(number, coming.offset, coming.line, content)
+
+
+class _Coming:
+    """Lines to be read, some of them again."""
+
+    def __init__(self, begins: Iterator[Line], line: int) -> None:
+        self._begins = begins
+        self._again: deque[Line] = deque()
+        self.line = line
+        self.offset = 0
+
+    def next(self) -> Line | None:
+        found = self._again.popleft() if self._again else next(self._begins, None)
+        if found is not None:
+            self.line += 1
+            self.offset = found.offset
+        return found
+
+    def read_again(self, first: Line, seen: list[Line]) -> None:
+        """Go back to behind the first line."""
+        self._again.extendleft(reversed(seen))
+        self.line -= len(seen)
+        self.offset = first.offset
+
+
+def _whole(line: Line) -> bytes:
+    if line.raw is None:
+        raise InvalidFile(f"The line is longer than {LONGEST_RECORD} bytes.")
+    return line.raw
+
+
+def _json_record(
+    first: Line, _coming: _Coming, layout: Layout, *, read_json: ReadJSON
+) -> dict[str, Any] | None:
+    raw = _whole(first).removeprefix(BOM).strip()
+    if not raw:
+        return None
+    found, keys = read_json(raw), layout.keys or {}
+    return {ours: value for key, value in found.items() if (ours := keys.get(_plain(key)))}
+
+
+def _csv_record(first: Line, coming: _Coming, layout: Layout) -> dict[str, Any] | None:
+    raw = _whole(first)
+    if b'"' in raw:
+        raw = _quoted(first, raw, coming, layout.delimiter or ",")
+    try:
+        # The last line break is the record's end; those before it stand in quotes.
+        found = list(csv.reader([_text(raw)], delimiter=layout.delimiter or ",", strict=True))
+    except csv.Error as error:
+        raise InvalidFile(f"This is not CSV: {error}.") from None
+    cells = found[0] if found else []
+    if not any(cell.strip() for cell in cells):
+        return None
+    extra = [cell for cell in cells[len(layout.columns) :] if cell.strip()]
+    if len(found) > 1 or extra:
+        raise InvalidFile(
+            f"The line has {len(cells)} cells, and the first line names {len(layout.columns)} "
+            "columns. Text that has the delimiter in it must stand in quotes."
+        )
+    return {
+        name: cell
+        for name, cell in zip(layout.columns, cells, strict=False)
+        if name and cell.strip()
+    }
+
+
+def _quoted(first: Line, raw: bytes, coming: _Coming, delimiter: str) -> bytes:
+    """The record with the lines that its quotes go on to. If they do not end, they did not begin
+    as such: the fault is the first line's, and the others are read by themselves."""
+    seen: list[Line] = []
+    separator = delimiter.encode()
+    record = bytearray(raw)
+    is_open = _ends_in_quotes(raw, separator, is_open=False)
+    while is_open:
+        line = coming.next()
+        if line is not None:
+            seen.append(line)
+        if line is None or line.raw is None or len(record) + len(line.raw) > LONGEST_RECORD:
+            coming.read_again(first, seen)
+            raise InvalidFile("A quote is opened on this line and never closed.")
+        record += line.raw
+        is_open = _ends_in_quotes(line.raw, separator, is_open=True)
+    return bytes(record)
+
+
+def _ends_in_quotes(raw: bytes, delimiter: bytes, *, is_open: bool) -> bool:
+    """Whether a line leaves a quoted cell open; ``is_open`` is whether it begins in one."""
+    at = 0
+    while True:
+        if is_open:
+            at = raw.find(b'"', at)
+            if at < 0:
+                return True
+            at += 1
+            is_open = raw[at : at + 1] == b'"'
+            at += is_open
+        elif raw[at : at + 1] == b'"':
+            # Only at its beginning is a cell put in quotes.
+            is_open, at = True, at + 1
+        else:
+            at = raw.find(delimiter, at) + 1
+            if at == 0:
+                return False

@@ -1,0 +1,140 @@
+"""What is shipped differently in a scratch copy since it was remembered. SQLite only."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from shipmark.storage.tables import EPOCH, MICROSECOND
+
+REMEMBER = (
+    "CREATE TABLE was AS SELECT pull_id, deployment_id FROM pull_request_deployments",
+    "CREATE INDEX ix_was ON was (pull_id, deployment_id)",
+    "CREATE TABLE known AS SELECT id FROM deployments",
+    "CREATE UNIQUE INDEX ix_known ON known (id)",
+)
+NOW = (
+    "CREATE TEMPORARY TABLE ships AS SELECT pull_id, deployment_id FROM pull_request_deployments",
+    "CREATE INDEX temp.ix_ships ON ships (pull_id, deployment_id)",
+    """
+    CREATE TEMPORARY TABLE lost AS
+    SELECT w.pull_id, w.deployment_id, d.service_id, d.environment
+    FROM was w JOIN deployments d ON d.id = w.deployment_id
+    WHERE NOT EXISTS (
+        SELECT 1 FROM ships s WHERE s.pull_id = w.pull_id AND s.deployment_id = w.deployment_id
+    )
+    """,
+    """
+    CREATE TEMPORARY TABLE won AS
+    SELECT s.pull_id, s.deployment_id, d.service_id, d.environment
+    FROM ships s JOIN deployments d ON d.id = s.deployment_id
+    WHERE NOT EXISTS (
+        SELECT 1 FROM was w WHERE w.pull_id = s.pull_id AND w.deployment_id = s.deployment_id
+    )
+    """,
+    "CREATE INDEX temp.ix_won ON won (pull_id, service_id, environment)",
+)
+
+# Where there are no new deployments of a service, but pull requests of others that move, it is
+# among the moves alone.
+SERVICES = text(
+    """
+    WITH placed AS (
+        SELECT d.id, d.service_id, d.environment, d.deployed_at,
+            lag(d.deployed_at) OVER (
+                PARTITION BY d.service_id, d.environment ORDER BY d.deployed_at, d.reference_id
+            ) AS before
+        FROM deployments d
+    ),
+    ranked AS (
+        SELECT p.*, row_number() OVER (
+            PARTITION BY service_id, environment ORDER BY deployed_at - before DESC, deployed_at
+        ) AS place
+        FROM placed p WHERE before IS NOT NULL
+    )
+    SELECT s.identifier AS service, p.environment,
+        count(*) FILTER (WHERE k.id IS NULL) AS new,
+        count(*) AS deployments,
+        min(p.deployed_at) AS first_deployed_at,
+        max(p.deployed_at) AS last_deployed_at,
+        (
+            SELECT count(*) FROM won JOIN deployments d ON d.id = won.deployment_id
+            LEFT JOIN known ON known.id = d.id
+            WHERE known.id IS NULL AND won.service_id = p.service_id
+                AND won.environment = p.environment
+        ) AS pull_requests,
+        (
+            SELECT r.before FROM ranked r WHERE r.place = 1
+                AND r.service_id = p.service_id AND r.environment = p.environment
+        ) AS gap_from,
+        (
+            SELECT r.deployed_at FROM ranked r WHERE r.place = 1
+                AND r.service_id = p.service_id AND r.environment = p.environment
+        ) AS gap_to
+    FROM placed p
+    JOIN services s ON s.id = p.service_id
+    LEFT JOIN known k ON k.id = p.id
+    GROUP BY p.service_id, p.environment
+    HAVING count(*) FILTER (WHERE k.id IS NULL) > 0
+    ORDER BY s.identifier, p.environment
+    """
+)
+COUNT_WON = text(
+    """
+    SELECT count(*) FROM won WHERE NOT EXISTS (
+        SELECT 1 FROM lost WHERE lost.pull_id = won.pull_id
+            AND lost.service_id = won.service_id AND lost.environment = won.environment
+    )
+    """
+)
+COUNT_LOST = text("SELECT count(*) FROM lost")
+MOVES = text(
+    """
+    SELECT r.name AS repository, p.number, s.identifier AS service, lost.environment,
+        before.reference_id AS "from", after.reference_id AS "to"
+    FROM lost
+    JOIN pulls p ON p.id = lost.pull_id
+    JOIN repositories r ON r.id = p.repository_id
+    JOIN services s ON s.id = lost.service_id
+    JOIN deployments before ON before.id = lost.deployment_id
+    LEFT JOIN won ON won.pull_id = lost.pull_id AND won.service_id = lost.service_id
+        AND won.environment = lost.environment
+    LEFT JOIN deployments after ON after.id = won.deployment_id
+    ORDER BY r.name, p.number, s.identifier, lost.environment, before.reference_id
+    LIMIT :limit
+    """
+)
+
+
+def remember(connection: Connection) -> None:
+    """Keep what is shipped now."""
+    for statement in REMEMBER:
+        connection.exec_driver_sql(statement)
+
+
+def compare(connection: Connection, *, examples: int) -> Mapping[str, Any]:
+    """What is different since: per service and environment that has new deployments, and which
+    pull requests moved from which deployment to which."""
+    for statement in NOW:
+        connection.exec_driver_sql(statement)
+    moves = connection.execute(MOVES, {"limit": examples})
+    return {
+        "services": [_service(dict(row._mapping)) for row in connection.execute(SERVICES)],  # noqa: SLF001 - a Row's public mapping
+        "attributed": connection.execute(COUNT_WON).scalar_one(),
+        "moved": connection.execute(COUNT_LOST).scalar_one(),
+        "moves": [dict(row._mapping) for row in moves],  # noqa: SLF001 - likewise
+    }
+
+
+def _service(row: dict[str, Any]) -> dict[str, Any]:
+    from_, to = row.pop("gap_from"), row.pop("gap_to")
+    for name in ("first_deployed_at", "last_deployed_at"):
+        row[name] = _shown(row[name])
+    gap = {"from": _shown(from_), "to": _shown(to), "seconds": (to - from_) / 1e6} if to else None
+    return row | {"longest_gap": gap}
+
+
+def _shown(microseconds: int) -> str:
+    at: datetime = EPOCH + MICROSECOND * microseconds
+    return at.isoformat().replace("+00:00", "Z")
