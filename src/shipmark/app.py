@@ -27,6 +27,8 @@ from shipmark.application.facts import Fact
 from shipmark.application.file_deployments import DeploymentRows
 from shipmark.application.file_importer import FileImporter, by_turns, by_writer
 from shipmark.application.file_imports import Kind
+from shipmark.application.file_pulls import PullRows
+from shipmark.application.file_services import ServiceRows
 from shipmark.application.forge_importer import ForgeImporter
 from shipmark.application.forges import ForgeAway, ForgeTrouble
 from shipmark.application.inbox import Inbox
@@ -211,16 +213,24 @@ class Background:
 
 
 def file_importer(
-    database: Database, policy: Policy, *, write: Write, stopping: threading.Event
+    database: Database,
+    policy: Policy,
+    *,
+    write: Write,
+    stopping: threading.Event | None = None,
 ) -> FileImporter:
     """What goes on with files, as the API would take their rows."""
     return FileImporter(
         database=database,
         readers=READERS,
-        kinds={Kind.DEPLOYMENTS: DeploymentRows(policy=policy)},
+        kinds={
+            Kind.DEPLOYMENTS: DeploymentRows(policy=policy),
+            Kind.PULLS: PullRows(policy=policy),
+            Kind.SERVICES: ServiceRows(policy=policy),
+        },
         write=write,
         copy_facts=partial(copy_facts, database),
-        stopping=stopping,
+        stopping=stopping or threading.Event(),
     )
 
 

@@ -33,7 +33,7 @@ SCOPES = {
 }
 
 
-def _mapping(argument: str, value: Any) -> dict[str, str]:
+def mapping_of(argument: str, value: Any) -> dict[str, str]:
     """Pairs like ``service=app,deployed_at=finished``, or an object of them."""
     if isinstance(value, str) and not value.lstrip().startswith("{"):
         pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
@@ -55,7 +55,7 @@ KIND = Form(
     coercions.one_of(Kind), {"enum": [one.value for one in Kind]}, "What the rows of the file are."
 )
 MAP = Form(
-    _mapping,
+    mapping_of,
     {"type": "string", "examples": ["service=app,deployed_at=finished"]},
     "Which column of the file is meant by one of ours, where it is not called so.",
 )
@@ -163,10 +163,7 @@ async def upload(call: Call, arguments: UploadArguments) -> ImportAnswer:
 async def _take_in(call: Call, kind: Kind, arguments: ImportDeploymentsArguments) -> ImportAnswer:
     _permit(call, kind)
     mapping = arguments.map or {}
-    for ours in mapping:
-        if ours not in READERS[kind].columns:
-            known = ", ".join(READERS[kind].columns)
-            raise InvalidArgument(f"map has '{ours}'; known are {known}.", argument="map")
+    READERS[kind].check_mapping(mapping)
     about = Upload(
         kind=kind,
         filename=arguments.filename,
@@ -297,10 +294,11 @@ async def rows(call: Call, arguments: RowsArguments) -> RowsAnswer:
         )
     )
     shown, next_cursor = cut("rows", found, arguments.limit, lambda row: (row.line,))
-    return RowsAnswer(rows=[_row(row) for row in shown], next_cursor=next_cursor)
+    return RowsAnswer(rows=[row_shape(row) for row in shown], next_cursor=next_cursor)
 
 
-def _row(row: FileRow) -> RowShape:
+def row_shape(row: FileRow) -> RowShape:
+    """A row as it goes out."""
     fault = row.fault
     told = (fault.code, fault.column, fault.value, fault.message) if fault else (None,) * 4
     return RowShape(

@@ -51,11 +51,9 @@ class Touched:
 
 
 class Settled(NamedTuple):
-    """A deployment as it stands now, how its attribution was before, and how many pull requests it
-    ships where that was counted."""
+    """A deployment as it stands now, and how many pull requests it ships where that was counted."""
 
     deployment: Deployment
-    was: Attribution
     pull_requests: int | None
 
 
@@ -276,11 +274,12 @@ def settle(tx: Transaction, touched: Touched, policy: Policy) -> dict[int, Settl
         one = before.deployment
         attribution = _settled(before, touched.waits_for.get(one.id), tx, policy)
         if attribution != one.attribution:
+            tx.deployments.attributions_before.setdefault(one.id, one.attribution)
             one = replace(one, attribution=attribution)
             changed.append(one)
         if before.marked_waiting != before.waits:
             marks[one.id] = before.waits
-        settled[one.id] = Settled(one, before.deployment.attribution, before.pull_requests)
+        settled[one.id] = Settled(one, before.pull_requests)
     tx.deployments.save_attributions(changed)
     tx.windows.mark_waiting(marks)
     return settled

@@ -11,8 +11,6 @@ from shipmark.application.change import delete_locked
 from shipmark.application.drafts import Registration, draft, validate
 from shipmark.application.file_effects import effects_of_transaction
 from shipmark.application.file_imports import (
-    Effect,
-    EffectRow,
     FileImport,
     FileRow,
     RowState,
@@ -27,7 +25,7 @@ from shipmark.application.register import (
     register_noting,
 )
 from shipmark.domain.errors import RepositoryNotFound, ShipmarkError
-from shipmark.domain.model import Attribution, Deployment
+from shipmark.domain.model import Deployment
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -120,16 +118,12 @@ class DeploymentRows:
     def apply(self, tx: Transaction, one: FileImport, rows: Sequence[FileRow]) -> Applied:
         registrations = [_registration(row, one.account_id) for row in rows]
         noted = register_noting(tx, registrations, policy=self.policy)
-        effects = [
-            EffectRow(effect=Effect.ATTRIBUTION, of_id=id_, before=_attribution(was))
-            for id_, was in noted.attributions.items()
-        ]
         return Applied(
             rows=[
                 _outcome(row, result, noted.added)
                 for row, result in zip(rows, noted.results, strict=True)
             ],
-            effects=[*effects, *effects_of_transaction(tx, one)],
+            effects=effects_of_transaction(tx, one, made=noted.added),
         )
 
     def undo(self, tx: Transaction, one: FileImport, rows: Sequence[FileRow]) -> list[FileRow]:
@@ -210,8 +204,3 @@ def _undone(row: FileRow, kept: Collection[int], gone: Collection[int]) -> FileR
     if row.of_id in kept:
         return replace(row, state=RowState.KEPT)
     return replace(row, state=RowState.UNDONE if row.of_id in gone else RowState.GONE)
-
-
-def _attribution(was: Attribution) -> str:
-    times = (was.attributed_at, was.due_at)
-    return json.dumps([was.status, *(at and (at - EPOCH) // MICROSECOND for at in times)])

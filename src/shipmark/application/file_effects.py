@@ -1,22 +1,34 @@
 """What importing a file changes besides adding its rows, noted so that it can be taken back."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from shipmark.application.attribute import Touched
 from shipmark.application.file_imports import Effect, EffectRow, FileImport, effects_of
+from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
+from shipmark.application.record_pulls import apply_assignments, holders, look_again
 from shipmark.application.register import lock_repositories
-from shipmark.domain.model import Deployment, Status
+from shipmark.domain.model import Attribution, Deployment, Status
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
-def effects_of_transaction(tx: Transaction, one: FileImport) -> list[EffectRow]:
-    """What a transaction that applied rows made: lanes, services, repositories, and names."""
+def effects_of_transaction(
+    tx: Transaction, one: FileImport, *, made: Collection[int] = ()
+) -> list[EffectRow]:
+    """What a transaction that applied rows changed, and ``made`` deployments, besides those: lanes,
+    services, repositories, names, and how far the attribution of other deployments has come."""
     _note_names(tx, one)
     return [
+        *(
+            EffectRow(effect=Effect.ATTRIBUTION, of_id=id_, before=_attribution(was))
+            for id_, was in tx.deployments.attributions_before.items()
+            if id_ not in made
+        ),
         *effects_of(Effect.LANE, tx.lanes.added),
         *effects_of(Effect.SERVICE, tx.services.added),
         *effects_of(Effect.REPOSITORY, tx.repositories.added),
@@ -39,6 +51,11 @@ def _note_names(tx: Transaction, one: FileImport) -> None:
     tx.file_imports.add_effects(one.id, effects)
 
 
+def _attribution(was: Attribution) -> str:
+    times = (was.attributed_at, was.due_at)
+    return json.dumps([was.status, *(at and (at - EPOCH) // MICROSECOND for at in times)])
+
+
 def _name_before(noted: EffectRow | None) -> str | None:
     if noted is None or noted.before is None:
         return None
@@ -46,10 +63,23 @@ def _name_before(noted: EffectRow | None) -> str | None:
     return name
 
 
-def take_back(tx: Transaction, effects: Sequence[EffectRow]) -> None:
+def take_back(tx: Transaction, effects: Sequence[EffectRow], policy: Policy) -> None:
     """Take back changes of one kind."""
-    if effects:
-        TAKE_BACK[effects[0].effect](tx, effects)
+    effect = effects[0].effect
+    if effect is Effect.ASSIGNMENT:
+        _take_back_assignments(tx, effects, policy)
+    elif effect in TAKE_BACK:
+        TAKE_BACK[effect](tx, effects)
+
+
+def _take_back_assignments(tx: Transaction, effects: Sequence[EffectRow], policy: Policy) -> None:
+    """The services of pull requests are then what their other assignments come to."""
+    changed = {one.of_id: one.before for one in effects}
+    ids = tx.pulls.take_back_assignments(changed)
+    pulls = tx.pulls.get(ids)
+    tx.repositories.lock({pull.repository_id for pull in pulls}, exclusive=True)
+    apply_assignments(tx, ids)
+    look_again(tx, pulls, Touched(deployments=holders(tx, ids)), policy)
 
 
 def _give_back_attributions(tx: Transaction, effects: Sequence[EffectRow]) -> None:

@@ -22,7 +22,7 @@ from shipmark.application.file_steps import (
 from shipmark.application.preview_file import CopyFacts, Measure, Preview, measure_nothing
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.upload_file import abandon
-from shipmark.application.validate_file import Validation, Write
+from shipmark.application.validate_file import Validation, Write, stepped
 from shipmark.application.writer import Database, Work, Writer, one_by_one, transact
 from shipmark.domain.errors import ShipmarkError
 
@@ -76,17 +76,14 @@ class FileImporter:
         claimed = self.write(claim_due)
         return 0 if claimed is None else self.work_on(claimed)
 
-    def work_on(
-        self, one: FileImport, show: Callable[[FileImport], object] = lambda _: None
-    ) -> int:
+    def work_on(self, one: FileImport, *, most_steps: int | None = None) -> int:
         """Go on with an import that was claimed, until nothing is due or it is time to stop."""
         steps = 0
         try:
             at_work = self._begin(one)
-            while one.due_at is not None and not self.stopping.is_set():
+            while one.due_at is not None and steps != most_steps and not self.stopping.is_set():
                 was, one = one.state, at_work(one)
                 steps += 1
-                show(one)
                 if one.state is not was:
                     log.info("import", extra=_about(one))
                     at_work = self._begin(one)
@@ -112,8 +109,8 @@ class FileImporter:
         if one.state is State.PREVIEWING:
             return self._preview(kind).step
         if one.state is State.UNDOING:
-            return lambda at: self._stepped(partial(undo_rows, one=at, kind=kind))
-        return lambda at: self._stepped(partial(apply_rows, one=at, kind=kind))
+            return lambda at: stepped(self.write, partial(undo_rows, one=at, kind=kind))
+        return lambda at: stepped(self.write, partial(apply_rows, one=at, kind=kind))
 
     def _preview(self, kind: FileKind) -> Preview:
         return Preview(
@@ -124,10 +121,6 @@ class FileImporter:
             measure=self.measure,
             is_time_to_stop=self.stopping.is_set,
         )
-
-    def _stepped(self, step: Callable[[ReadTransaction], FileImport]) -> FileImport:
-        after: FileImport = self.write(step)
-        return after
 
     def _abandon(self, one: FileImport) -> FileImport:
         """What was not sent to its end, and will not be any more, is forgotten."""

@@ -124,9 +124,10 @@ class FileRow:
 class Effect(StrEnum):
     """What an import changed besides adding its rows. It is taken back in this order."""
 
-    ATTRIBUTION = "attribution"
     ASSIGNMENT = "assignment"
     PULL = "pull"
+    """Pull requests are taken back with their rows; of them this only says how they were."""
+    ATTRIBUTION = "attribution"
     LANE = "lane"
     SERVICE_NAME = "service_name"
     SERVICE = "service"

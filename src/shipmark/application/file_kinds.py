@@ -12,8 +12,9 @@ from shipmark.application.file_imports import (
     Kind,
     RowState,
 )
+from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
-from shipmark.domain.errors import ShipmarkError
+from shipmark.domain.errors import InvalidArgument, ShipmarkError
 
 LONGEST_VALUE = 200
 LONGEST_MESSAGE = 2000
@@ -30,6 +31,13 @@ class RowReader:
     read_json: Callable[[bytes], Mapping[str, Any]]
     template: str
 
+    def check_mapping(self, mapping: Mapping[str, str]) -> None:
+        """Raises InvalidArgument for a name that none of the columns has."""
+        for ours in mapping:
+            if ours not in self.columns:
+                known = ", ".join(self.columns)
+                raise InvalidArgument(f"map has '{ours}'; known are {known}.", argument="map")
+
 
 RowReaders = Mapping[Kind, RowReader]
 
@@ -43,6 +51,9 @@ class Applied(NamedTuple):
 
 class FileKind(Protocol):
     """What can be done with rows of one kind."""
+
+    @property
+    def policy(self) -> Policy: ...
 
     def row(self, line: int, item: Any) -> FileRow:
         """An item as a row that can be stored."""

@@ -231,47 +231,47 @@ def _json_record(
 
 
 def _csv_record(first: Line, coming: _Coming, layout: Layout) -> dict[str, Any] | None:
-    raw = _whole(first)
-    if b'"' in raw:
-        raw = _quoted(first, raw, coming, layout.delimiter or ",")
+    """The record that begins with a line. Where its quotes go on to other lines and that comes to
+    nothing, they did not begin as such: the fault is this line's, and the others are read anew."""
+    delimiter = layout.delimiter or ","
+    record, seen = bytearray(_whole(first)), list[Line]()
     try:
-        # The last line break is the record's end; those before it stand in quotes.
-        found = list(csv.reader([_text(raw)], delimiter=layout.delimiter or ",", strict=True))
+        _add_quoted(record, seen, coming, delimiter)
+        return _cells(bytes(record), delimiter, layout)
+    except InvalidFile:
+        coming.read_again(first, seen)
+        raise
+
+
+def _cells(record: bytes, delimiter: str, layout: Layout) -> dict[str, Any] | None:
+    try:
+        found = list(csv.reader([_text(record)], delimiter=delimiter, strict=True))
     except csv.Error as error:
         raise InvalidFile(f"This is not CSV: {error}.") from None
     cells = found[0] if found else []
     if not any(cell.strip() for cell in cells):
         return None
-    extra = [cell for cell in cells[len(layout.columns) :] if cell.strip()]
-    if len(found) > 1 or extra:
+    if any(cell.strip() for cell in cells[len(layout.columns) :]):
         raise InvalidFile(
             f"The line has {len(cells)} cells, and the first line names {len(layout.columns)} "
             "columns. Text that has the delimiter in it must stand in quotes."
         )
-    return {
-        name: cell
-        for name, cell in zip(layout.columns, cells, strict=False)
-        if name and cell.strip()
-    }
+    named = zip(layout.columns, cells, strict=False)
+    return {name: cell for name, cell in named if name and cell.strip()}
 
 
-def _quoted(first: Line, raw: bytes, coming: _Coming, delimiter: str) -> bytes:
-    """The record with the lines that its quotes go on to. If they do not end, they did not begin
-    as such: the fault is the first line's, and the others are read by themselves."""
-    seen: list[Line] = []
+def _add_quoted(record: bytearray, seen: list[Line], coming: _Coming, delimiter: str) -> None:
+    """Add the lines to a record that its quotes go on to, to ``seen``, too."""
     separator = delimiter.encode()
-    record = bytearray(raw)
-    is_open = _ends_in_quotes(raw, separator, is_open=False)
+    is_open = b'"' in record and _ends_in_quotes(bytes(record), separator, is_open=False)
     while is_open:
         line = coming.next()
         if line is not None:
             seen.append(line)
         if line is None or line.raw is None or len(record) + len(line.raw) > LONGEST_RECORD:
-            coming.read_again(first, seen)
             raise InvalidFile("A quote is opened on this line and never closed.")
         record += line.raw
         is_open = _ends_in_quotes(line.raw, separator, is_open=True)
-    return bytes(record)
 
 
 def _ends_in_quotes(raw: bytes, delimiter: bytes, *, is_open: bool) -> bool:

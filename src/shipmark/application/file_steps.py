@@ -236,7 +236,7 @@ def undo_rows(tx: Transaction, one: FileImport, kind: FileKind) -> FileImport:
     held = hold(tx, one)
     cursor = json.loads(one.cursor) if one.cursor else None
     if cursor and cursor[0] == "effects":
-        return _take_back(tx, held, cursor[1], cursor[2])
+        return _take_back(tx, held, kind, cursor[1], cursor[2])
     rows = tx.file_imports.applied(
         one.id,
         before=(cursor[1], cursor[2]) if cursor else None,
@@ -244,7 +244,7 @@ def undo_rows(tx: Transaction, one: FileImport, kind: FileKind) -> FileImport:
         also_kept=one.force,
     )
     if not rows:
-        return _take_back(tx, held, 0, 0)
+        return _take_back(tx, held, kind, 0, 0)
     done = kind.undo(tx, one, rows)
     tx.file_imports.save_rows(one.id, done)
     last = rows[-1]
@@ -256,12 +256,14 @@ def undo_rows(tx: Transaction, one: FileImport, kind: FileKind) -> FileImport:
     return move(tx, held, after)
 
 
-def _take_back(tx: Transaction, held: FileImport, number: int, after: int) -> FileImport:
+def _take_back(
+    tx: Transaction, held: FileImport, kind: FileKind, number: int, after: int
+) -> FileImport:
     """Take back the next changes, those of one effect after those of another."""
     while number < len(EFFECTS):
         noted = tx.file_imports.effects(held.id, EFFECTS[number], after=after, limit=ROWS_AT_ONCE)
         if noted:
-            take_back(tx, noted)
+            take_back(tx, noted, kind.policy)
             cursor = json.dumps(["effects", number, noted[-1].of_id])
             return move(tx, held, replace(held, cursor=cursor))
         number, after = number + 1, 0

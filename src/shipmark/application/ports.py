@@ -19,6 +19,7 @@ from shipmark.domain.artifacts import Commit, ServiceDeployed
 from shipmark.domain.attribution import Arrival, Candidate, Lane, Window
 from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.domain.model import (
+    Attribution,
     BranchCommit,
     Deployment,
     Position,
@@ -218,6 +219,18 @@ class Pulls(Protocol):
 
     def services_of(self, pull_ids: Collection[int]) -> dict[int, set[int]]: ...
 
+    @property
+    def changed_assignments(self) -> dict[int, str | None]:
+        """The assignments that this transaction made (None), or deleted: as they were, as JSON."""
+
+    def take_back_assignments(self, changed: Mapping[int, str | None]) -> set[int]:
+        """Take back such changes; the pull requests whose assignments are different now."""
+
+    def get(self, ids: Collection[int]) -> list[PullRequest]: ...
+
+    def delete(self, ids: Collection[int]) -> None:
+        """Delete pull requests; services assigned to them wait for them again."""
+
     def set_services(self, services: Mapping[int, set[int]]) -> None:
         """Make these the services of each pull request."""
 
@@ -246,6 +259,10 @@ class Pulls(Protocol):
 
 
 class Deployments(Protocol):
+    @property
+    def attributions_before(self) -> dict[int, Attribution]:
+        """How the attribution of those was that this transaction changed."""
+
     def by_reference_ids(self, reference_ids: Collection[str]) -> dict[str, Deployment]: ...
 
     def get(self, ids: Collection[int]) -> dict[int, Deployment]: ...

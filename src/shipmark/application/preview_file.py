@@ -11,7 +11,7 @@ from shipmark.application.file_imports import LEASE, FileImport, FileRow, RowSta
 from shipmark.application.file_kinds import FileKind
 from shipmark.application.file_steps import FIRST, MovedOn, give_back, hold, save_preview
 from shipmark.application.queries import ReadTransaction
-from shipmark.application.validate_file import Write
+from shipmark.application.validate_file import Write, stepped
 from shipmark.application.writer import Database, tried
 from shipmark.domain.errors import ReferenceIdExists
 
@@ -72,7 +72,8 @@ class Preview:
         except Stopped:
             self._write(partial(give_back, one=kept.one))
             raise MovedOn from None
-        return self._stored(kept.one, json.dumps(preview))
+        stored = partial(save_preview, one=kept.one, preview=json.dumps(preview))
+        return stepped(self._write, stored)
 
     def _worked_out(self, kept: "_Kept") -> dict[str, Any]:
         one = kept.one
@@ -88,10 +89,6 @@ class Preview:
             **found,
             "metrics": {"before": before, "after": after} if before or after else None,
         }
-
-    def _stored(self, one: FileImport, preview: str) -> FileImport:
-        stored: FileImport = self._write(partial(save_preview, one=one, preview=preview))
-        return stored
 
     def _apply(self, scratch: Scratch, kept: "_Kept") -> dict[str, int]:
         """Apply all rows to the copy; how many came to which state."""

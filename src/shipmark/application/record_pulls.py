@@ -75,7 +75,7 @@ def record_pulls(tx: Transaction, items: Sequence[PullFacts], *, policy: Policy)
         known = after.get(key)
         after[key], heard[key] = _apply(item, key, known, heard.get(key) or Told())
         changes.append(_change(known, after[key]))
-    saved = _save(tx, before, after, policy)
+    saved = save_pulls(tx, before, after, policy)
     news = {key: one for key, one in heard.items() if one != told.get(key, Told())}
     tx.pulls.save_told({saved.get(key) or before[key].id: one for key, one in news.items()})
     done = iter(changes)
@@ -110,7 +110,7 @@ def _change(known: PullRequest | None, updated: PullRequest) -> Change:
     return Change.UNCHANGED if updated == known else Change.UPDATED
 
 
-def _save(
+def save_pulls(
     tx: Transaction,
     before: Mapping[Key, PullRequest],
     after: Mapping[Key, PullRequest],

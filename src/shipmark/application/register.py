@@ -12,7 +12,7 @@ from shipmark.application.drafts import Registration, draft, validate
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
 from shipmark.domain.errors import ReferenceIdExists, ShipmarkError
-from shipmark.domain.model import Attribution, Deployment, Reason, Status
+from shipmark.domain.model import Deployment, Reason, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +29,10 @@ Result = Registered | ShipmarkError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """What registering did: a result for each, the ids of deployments that are new, and how the
-    attribution of others was that is different now."""
+    """What registering did: a result for each, and the ids of the deployments that are new."""
 
     results: list[Result]
     added: set[int]
-    attributions: dict[int, Attribution]
 
 
 def register(
@@ -51,7 +49,7 @@ def register(
 def register_noting(
     tx: Transaction, registrations: Sequence[Registration], *, policy: Policy
 ) -> Noted:
-    """Register, and note what it takes to undo that."""
+    """Register, and note which deployments are new."""
     drafts = draft(tx, registrations, policy=policy)
     known = tx.deployments.by_reference_ids(
         {drafted.reference_id for drafted in drafts if isinstance(drafted, Deployment)}
@@ -71,11 +69,6 @@ def register_noting(
     return Noted(
         results=[_result(drafted, refused, answers) for drafted in drafts],
         added=set(counted),
-        attributions={
-            id_: one.was
-            for id_, one in settled.items()
-            if id_ not in counted and one.was != one.deployment.attribution
-        },
     )
 
 

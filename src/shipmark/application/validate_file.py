@@ -25,6 +25,12 @@ Write = Callable[[Callable[[ReadTransaction], Any]], Any]
 """Runs something in a transaction that is committed."""
 
 
+def stepped(write: Write, step: Callable[[ReadTransaction], FileImport]) -> FileImport:
+    """Where an import stands after a step."""
+    after: FileImport = write(step)
+    return after
+
+
 class Validation:
     """The reading of one file. It begins where the import stands, and each step stores how far it
     came."""
@@ -50,7 +56,9 @@ class Validation:
         rows = tried(self._database.read, partial(self._check, one=one, rows=rows))
         is_last = len(read) < READ_AT_ONCE
         offset, line = (read[-1].offset, read[-1].next_line) if read else (one.offset, one.line)
-        return write(lambda tx: add_rows(tx, one, rows, offset=offset, line=line, is_last=is_last))
+        return stepped(
+            write, lambda tx: add_rows(tx, one, rows, offset=offset, line=line, is_last=is_last)
+        )
 
     def _lay_out(self, one: FileImport, write: Write) -> FileImport:
         try:
@@ -59,10 +67,11 @@ class Validation:
             )
         except InvalidFile as error:
             why = error.message
-            return write(lambda tx: fail(tx, one, why))
+            return stepped(write, lambda tx: fail(tx, one, why))
         self._layout = layout
         told = [f"Unknown column ignored: {name[:100]}" for name in unknown if name.strip()]
-        return write(
+        return stepped(
+            write,
             lambda tx: lay_out(
                 tx,
                 one,
@@ -70,7 +79,7 @@ class Validation:
                 offset=offset,
                 line=line,
                 warnings=told[:MOST_WARNINGS],
-            )
+            ),
         )
 
     def _parts(self, one: FileImport) -> Iterator[bytes]:

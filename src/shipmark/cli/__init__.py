@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from shipmark.cli import accounts, demo, forge_imports, imports, serving, tokens
+from shipmark.cli import accounts, backfill, demo, forge_imports, imports, serving, tokens
 from shipmark.domain.errors import ShipmarkError, Unavailable
 from shipmark.settings import SettingsError
 
@@ -22,6 +22,7 @@ app.command()(serving.worker)
 app.command()(serving.migrate)
 app.command(name="settings")(serving.show_settings)
 app.command(name="demo")(demo.demo)
+app.command(name="backfill")(backfill.backfill)
 app.add_typer(accounts.app, name="account")
 app.add_typer(tokens.app, name="token")
 imports.app.command(name="forge")(forge_imports.forge)

@@ -142,6 +142,7 @@ class Deployments:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now
+        self.attributions_before: dict[int, Attribution] = {}
 
     def by_reference_ids(self, reference_ids: Collection[str]) -> dict[str, Deployment]:
         found: list[Row[Any]] = []

@@ -6,7 +6,19 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Select, delete, func, insert, select, tuple_, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Row,
+    Select,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
 from shipmark.application.file_imports import (
     Effect,
@@ -22,7 +34,7 @@ from shipmark.application.file_imports import (
 from shipmark.storage.file_import_tables import file_effects, file_imports, file_parts, file_rows
 from shipmark.storage.sent_rows import among, inserted, packed, updated
 from shipmark.storage.statements import chunks, insert_unless_there, sent_row
-from shipmark.storage.tables import lanes, metadata, repositories, services
+from shipmark.storage.tables import lanes, metadata, repositories, services, windows
 
 FAULT = ("code", "message", "column", "value")
 ROW = ("import_id", "line", "state", "place", "reference_id", "content", *FAULT, "of_id")
@@ -227,8 +239,16 @@ class FileImports:
     def delete_unused(self, effect: Effect, ids: Collection[int]) -> None:
         key = OF_EFFECT[effect]
         for chunk in chunks(ids):
+            self._delete_empty_lanes(key, chunk)
             unused = set(chunk) - self._used(key, chunk)
             self._connection.execute(delete(key.table).where(key.in_(unused)))
+
+    def _delete_empty_lanes(self, key: Column[Any], ids: Collection[int]) -> None:
+        """Lanes in which nothing is deployed any more are no use of a service or repository."""
+        empty = ~exists().where(windows.c.lane_id == lanes.c.id)
+        for column in _referring_to(key):
+            if column.table is lanes:
+                self._connection.execute(delete(lanes).where(column.in_(ids), empty))
 
     def _used(self, key: Column[Any], ids: Collection[int]) -> set[int]:
         """Those that any row of any table refers to."""

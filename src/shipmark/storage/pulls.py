@@ -28,8 +28,9 @@ from shipmark.application.ports import ServiceAssignment
 from shipmark.application.told import Told
 from shipmark.domain.model import PullRequest
 from shipmark.storage.sent_rows import among, inserted, packed, sent_rows, updated
-from shipmark.storage.statements import chunks
+from shipmark.storage.statements import chunks, insert_unless_there
 from shipmark.storage.tables import (
+    deployment_pulls,
     pull_commits,
     pull_services,
     pulls,
@@ -102,6 +103,7 @@ class Pulls:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now
+        self.changed_assignments: dict[int, str | None] = {}
 
     def by_number(self, wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], PullRequest]:
         found: list[Row[Any]] = []
@@ -207,11 +209,15 @@ class Pulls:
     ) -> None:
         if pull_id is not None and assignment.replace:
             # What came before it counts no more, whatever is found to belong here later.
-            self._connection.execute(
-                delete(service_assignments).where(service_assignments.c.pull_id == pull_id)
+            gone = self._connection.execute(
+                delete(service_assignments)
+                .where(service_assignments.c.pull_id == pull_id)
+                .returning(*service_assignments.c)
             )
-        self._connection.execute(
-            insert(service_assignments).values(
+            self.changed_assignments |= {row.id: json.dumps(row._asdict()) for row in gone}
+        id_ = self._connection.execute(
+            insert(service_assignments)
+            .values(
                 pull_id=pull_id,
                 source_id=source_id,
                 repository_id=repository_id,
@@ -219,7 +225,41 @@ class Pulls:
                 services=json.dumps(assignment.services),
                 replace=assignment.replace,
             )
-        )
+            .returning(service_assignments.c.id)
+        ).scalar_one()
+        self.changed_assignments[id_] = None
+
+    def take_back_assignments(self, changed: Mapping[int, str | None]) -> set[int]:
+        touched: set[int | None] = set()
+        made = [id_ for id_, before in changed.items() if before is None]
+        for chunk in chunks(made):
+            touched |= set(
+                self._connection.scalars(
+                    delete(service_assignments)
+                    .where(service_assignments.c.id.in_(chunk))
+                    .returning(service_assignments.c.pull_id)
+                )
+            )
+        gone = [json.loads(before) for before in changed.values() if before is not None]
+        if gone:
+            there = {pull.id for pull in self.get({row["pull_id"] for row in gone})}
+            rows = [row | {"pull_id": _if_in(there, row["pull_id"])} for row in gone]
+            self._connection.execute(
+                insert_unless_there(self._connection, service_assignments), rows
+            )
+            touched |= {row["pull_id"] for row in rows}
+        return {one for one in touched if one is not None}
+
+    def delete(self, ids: Collection[int]) -> None:
+        for chunk in chunks(ids):
+            for table in (deployment_pulls, pull_services, pull_commits):
+                self._connection.execute(delete(table).where(table.c.pull_id.in_(chunk)))
+            self._connection.execute(
+                update(service_assignments)
+                .where(service_assignments.c.pull_id.in_(chunk))
+                .values(pull_id=None)
+            )
+            self._connection.execute(delete(pulls).where(pulls.c.id.in_(chunk)))
 
     def claim_assignments(self, pulls_: Collection[PullRequest]) -> set[int]:
         claimed: dict[int, int] = {}
@@ -288,6 +328,10 @@ class Pulls:
             .limit(limit)
         )
         return self.get(set(self._connection.scalars(query)))
+
+
+def _if_in(ids: Collection[int], one: int) -> int | None:
+    return one if one in ids else None
 
 
 def _pull(row: Row[Any], commits: Collection[str]) -> PullRequest:

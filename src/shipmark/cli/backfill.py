@@ -1,0 +1,163 @@
+"""The command that imports a file: looked at, applied, and taken back."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from shipmark.api.file_rows import READERS
+from shipmark.api.imports import ImportShape, mapping_of
+from shipmark.application.file_imports import Kind, RowState, State
+from shipmark.cli.backfill_targets import Target, TargetTrouble, here, there
+
+console = Console(stderr=True)
+
+UNDER_WAY = (
+    *(State.UPLOADED, State.VALIDATING, State.PREVIEWING),
+    *(State.APPLYING, State.UNDOING),
+)
+MOST_FAULTS = 20
+
+
+def backfill(
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE", help="CSV or NDJSON, gzip or not; - is standard input."),
+    ] = None,
+    *,
+    kind: Annotated[Kind, typer.Option(help="What its rows are.")] = Kind.DEPLOYMENTS,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what it would do, and apply nothing.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Apply all rows or none.")] = False,
+    map_: Annotated[
+        str,
+        typer.Option(
+            "--map",
+            metavar="OURS=THEIRS,...",
+            help="Which column is meant by which of ours, as service=app,deployed_at=finished.",
+        ),
+    ] = "",
+    undo: Annotated[
+        int | None, typer.Option(metavar="ID", help="Take an import back.", show_default=False)
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --undo: also what was changed since.")
+    ] = False,
+    template: Annotated[
+        bool, typer.Option("--template", help="Print a file to begin with, and stop.")
+    ] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SHIPMARK_URL",
+            help="Address of a server; without one, the database of the settings is used.",
+            show_default=False,
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="SHIPMARK_TOKEN", help="API token, with --server.", show_default=False),
+    ] = None,
+) -> None:
+    """Import years of deployments from a file, look at what that does first, and take it back.
+
+    What was interrupted goes on by itself where it stopped, as soon as a server or worker runs.
+    """
+    if template:
+        typer.echo(READERS[kind].template, nl=False)
+        return
+    if (file is None) == (undo is None):
+        raise typer.BadParameter("Name a file, or an import to take back with --undo.")
+    with there(server, token) if server else here() as target:
+        if undo is not None:
+            _say(_followed(target, target.undo(undo, force=force)), "taken back")
+            return
+        with _opened(file or "-") as content:
+            name = None if file == "-" else Path(file or "").name
+            begun = target.upload(kind, content, name, mapping_of("--map", map_), strict=strict)
+        _import(target, begun, dry_run=dry_run)
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[BinaryIO]:
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        opened = Path(file).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise typer.BadParameter(f"{file} cannot be read: {error.strerror}.") from None
+    with opened:
+        yield opened
+
+
+def _import(target: Target, begun: ImportShape, *, dry_run: bool) -> None:
+    one = _followed(target, begun)
+    for warning in one.import_warnings:
+        console.print(warning, markup=False)
+    _show_faults(target, one)
+    if dry_run:
+        _followed(target, target.preview(one.id))
+        typer.echo(_preview_text(target.preview_of(one.id)))
+        typer.echo(f"Import {one.id} is not applied.")
+        return
+    if one.strict and one.rows.refused:
+        raise TargetTrouble(f"{one.rows.refused} rows are refused, so nothing was applied.")
+    one = _followed(target, target.apply(one.id))
+    _say(one, "applied")
+    if one.rows.refused:
+        raise typer.Exit(1)
+
+
+def _followed(target: Target, one: ImportShape) -> ImportShape:
+    """The import once there is nothing left to do."""
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn()),
+        *(TaskProgressColumn(), TimeElapsedColumn()),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(one.state.value, total=1.0)
+        while one.state in UNDER_WAY:
+            bar.update(task, completed=one.progress, description=one.state.value)
+            one = target.go_on(one.id)
+    if one.state is State.FAILED:
+        raise TargetTrouble(one.failure or "The import failed.")
+    return one
+
+
+def _show_faults(target: Target, one: ImportShape) -> None:
+    if not one.rows.refused:
+        return
+    for row in target.faults(one.id, MOST_FAULTS):
+        console.print(f"Line {row.line}: {row.message}", markup=False)
+    if one.rows.refused > MOST_FAULTS:
+        console.print(f"... and {one.rows.refused - MOST_FAULTS} more.")
+
+
+def _preview_text(preview: dict[str, Any]) -> str:
+    """What a preview says, in a few lines."""
+    counts = (f"{count} {name}" for name, count in preview["rows"].items())
+    lines = ["Rows: " + ", ".join(counts) + "."]
+    lines += [
+        f"{one['service']} in {one['environment']}: {one['new']} new deployments, "
+        f"{one['first_deployed_at']} to {one['last_deployed_at']} in all, "
+        f"which ship {one['pull_requests']} pull requests."
+        for one in preview["services"]
+    ]
+    lines.append(
+        f"{preview['attributed']} pull requests would be attributed, {preview['moved']} would move "
+        "to another deployment."
+    )
+    return "\n".join(lines)
+
+
+def _say(one: ImportShape, done: str) -> None:
+    told = {state.value: getattr(one.rows, state) for state in RowState}
+    counts = ", ".join(f"{count} {name}" for name, count in told.items() if count) or "no rows"
+    typer.echo(f"Import {one.id} is {done}: {counts}.")

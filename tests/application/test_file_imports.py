@@ -1,0 +1,376 @@
+"""A file equals its rows sent one by one, however it is interrupted; undone, it never was."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.builders import REPOSITORY, Clock, a_pull_request, at, sha
+from tests.engine.both import EVERYTHING
+from tests.imports import (
+    POLICY,
+    Interrupted,
+    Interrupting,
+    World,
+    as_csv,
+    as_ndjson,
+    files,
+    one_by_one,
+    pulls,
+    stored,
+)
+
+from shipmark.application import change, file_steps, upload_file, uploads, validate_file
+from shipmark.application.change import Patch
+from shipmark.application.file_imports import Kind, State
+from shipmark.application.policy import Policy
+from shipmark.application.record_pulls import record_pulls
+from shipmark.domain.errors import ImportNotReady
+from shipmark.storage.database import Database
+
+few = settings(max_examples=settings.default.max_examples // 10)
+formats = st.sampled_from([as_csv, as_ndjson, lambda rows: as_csv(rows, ";")])
+sizes = st.integers(1, 4)
+fates = st.lists(st.sampled_from(["", "", "before", "inside", "after"]), max_size=12)
+
+
+@pytest.fixture
+def world(database: Database, clock: Clock) -> World:
+    return World(database, clock)
+
+
+@pytest.fixture
+def in_chunks(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def cut(rows: int) -> None:
+        monkeypatch.setattr(file_steps, "ROWS_AT_ONCE", rows)
+        monkeypatch.setattr(validate_file, "READ_AT_ONCE", rows)
+        monkeypatch.setattr(uploads, "PART", rows * 37)
+
+    return cut
+
+
+def work_interrupted(world: World, plan: Sequence[str]) -> None:
+    """Work until nothing is due; whoever dies is followed by another when the lease is over."""
+    world.write = Interrupting(world.database, plan)
+    while True:
+        try:
+            world.work()
+        except Interrupted:
+            world.clock.advance(minutes=3)
+            continue
+        return
+
+
+@few
+@given(merged=pulls, deployed=stored, rows=files, form=formats, size=sizes, plan=fates)
+def test_a_file_equals_its_rows_sent_one_by_one(
+    world: World,
+    in_chunks: Any,
+    merged: list[Any],
+    deployed: list[Any],
+    rows: list[Mapping[str, str]],
+    form: Any,
+    size: int,
+    plan: list[str],
+) -> None:
+    in_chunks(size)
+    world.empty()
+    world.begin(merged, deployed)
+    one_by_one(world.database, rows)
+    expected = world.told()
+    world.empty()
+    world.begin(merged, deployed)
+    import_id = world.upload(form(rows))
+    work_interrupted(world, plan)
+    if world.now(import_id).state is State.VALIDATED:
+        with world.database.write() as tx:
+            file_steps.begin_applying(tx, import_id)
+        work_interrupted(world, plan)
+        assert world.now(import_id).state is State.APPLIED
+        assert sum(world.now(import_id).counts.values()) == len(world.rows(import_id))
+    assert world.told() == expected
+
+
+@few
+@given(
+    merged=pulls, deployed=stored, rows=files, size=sizes, plan=fates, undone_at=st.integers(0, 9)
+)
+def test_a_file_that_is_undone_has_never_been(
+    world: World,
+    in_chunks: Any,
+    merged: list[Any],
+    deployed: list[Any],
+    rows: list[Mapping[str, str]],
+    size: int,
+    plan: list[str],
+    undone_at: int,
+) -> None:
+    in_chunks(size)
+    world.empty()
+    world.begin(merged, deployed)
+    before = world.stored()
+    world.clock.advance(minutes=1)
+    import_id = world.upload(as_csv(rows))
+    world.work()
+    if world.now(import_id).state is State.FAILED:
+        return
+    with world.database.write() as tx:
+        file_steps.begin_applying(tx, import_id)
+    # Half-way through applying, or after it.
+    world.write = Interrupting(world.database, [""] * undone_at + ["after"])
+    with suppress(Interrupted):
+        world.work()
+    world.clock.advance(minutes=1)
+    with world.database.write() as tx:
+        file_steps.begin_undoing(tx, import_id, force=False)
+    work_interrupted(world, plan)
+    assert world.now(import_id).state is State.UNDONE
+    assert world.stored() == before
+
+
+def a_file(*rows: Mapping[str, str]) -> bytes:
+    """A file of deployments of one service from one repository."""
+    defaults = {"service": "shop", "repository": REPOSITORY}
+    return as_csv([defaults | row for row in rows])
+
+
+def deployed(hours: float, **cells: str) -> dict[str, str]:
+    return {"deployed_at": at(hours).isoformat()} | cells
+
+
+def test_it_is_told_what_became_of_each_row(world: World) -> None:
+    world.begin([], [{"hours": 1, "service": "shop"}])
+    one = world.validate(
+        a_file(
+            deployed(1, reference_id="old-0"),
+            deployed(2, reference_id="old-0"),
+            deployed(3, reference_id="a"),
+            deployed(3, reference_id="a", repository="ACME/shop"),
+            deployed(4, reference_id="a"),
+            deployed(5, commit_sha="x"),
+            deployed(6, repository="acme/typo"),
+            deployed(7),
+            deployed(7),
+        )
+    )
+    told = [(row.line, row.state.value, row.fault and row.fault.code) for row in world.rows(one.id)]
+    assert told == [
+        (2, "present", None),
+        (3, "refused", "reference_id_exists"),
+        (4, "ready", None),
+        (5, "duplicate", None),
+        (6, "refused", "reference_id_exists"),
+        (7, "refused", "commit_sha_invalid"),
+        (8, "refused", "repository_not_found"),
+        (9, "ready", None),
+        (10, "duplicate", None),
+    ]
+    assert one.counts == {"present": 1, "refused": 4, "ready": 2, "duplicate": 2}
+    faults = {row.line: row.fault for row in world.rows(one.id) if row.fault}
+    assert (faults[7].column, faults[7].value) == ("commit_sha", "x")
+    assert (faults[8].column, faults[8].value) == ("repository", "acme/typo")
+
+
+def test_a_file_that_is_loaded_again_makes_no_duplicates(world: World) -> None:
+    world.begin([(1, "main", ())])
+    content = a_file(deployed(2), deployed(3, commit_sha=sha(1)))
+    assert world.apply(world.validate(content).id).counts == {"applied": 2}
+    before = world.stored()
+    again = world.validate(content)
+    assert again.counts == {"present": 2}
+    assert world.apply(again.id).counts == {"present": 2}
+    assert world.apply(again.id).state is State.APPLIED
+    assert world.undo(again.id).state is State.UNDONE
+    assert world.stored() == before
+
+
+def test_a_strict_import_is_applied_as_a_whole_or_not_at_all(world: World) -> None:
+    world.begin([])
+    before = world.stored()
+    bad = world.validate(a_file(deployed(1), deployed(2, commit_sha="x")), strict=True)
+    with pytest.raises(ImportNotReady, match="1 rows are refused"):
+        world.apply(bad.id)
+    # Right when it was looked at, and wrong by the time it is applied.
+    late = world.validate(a_file(deployed(1), deployed(2, reference_id="late")), strict=True)
+    with world.database.write() as tx:
+        world.register(tx, 5, "late")
+        world.forget(tx, "late")
+        world.register(tx, 6, "late")
+    told = world.stored()["deployments"]
+    failed = world.apply(late.id)
+    assert failed.state is State.FAILED
+    assert failed.error is not None
+    assert failed.error.startswith("Line 3: A deployment with reference_id 'late' already exists")
+    assert world.stored()["deployments"] == told
+    with world.database.write() as tx:
+        world.forget(tx, "late")
+    assert world.stored()["windows"] == before["windows"] == []
+
+
+def test_what_was_changed_or_deleted_since_is_told_and_left_unless_forced(world: World) -> None:
+    world.begin([(1, "main", ())])
+    before = world.stored()
+    content = a_file(*(deployed(hours, reference_id=str(hours)) for hours in (2, 3, 4)))
+    one = world.apply(world.validate(content).id)
+    world.clock.advance(minutes=5)
+    with world.database.write() as tx:
+        patch = Patch(reference_id="3", values={"environment": "staging"})
+        change.update(tx, patch, policy=POLICY)
+        world.forget(tx, "4")
+    undone = world.undo(one.id)
+    assert undone.counts == {"undone": 1, "kept": 1, "gone": 1}
+    with world.database.read() as tx:
+        assert set(tx.deployments.by_reference_ids({"2", "3", "4"})) == {"3"}
+    assert world.undo(one.id).counts == undone.counts
+    assert world.undo(one.id, force=True).counts == {"undone": 2, "gone": 1}
+    assert world.stored() == before
+
+
+def test_names_and_repositories_are_as_they_were_and_what_others_use_stays(
+    database: Database, clock: Clock
+) -> None:
+    world = World(database, clock, Policy(register_unknown_repositories=True))
+    world.begin([(1, "main", ())], [{"hours": 2, "service": "shop"}])
+    before = world.stored()
+    named = '{"identifier": "shop", "name": "The shop"}'
+    again = '{"identifier": "shop", "name": "Our shop"}'
+    content = a_file(
+        deployed(3, service=named),
+        deployed(4, service=again),
+        deployed(5, service="cart", repository="acme/new"),
+        deployed(6, service="pay", repository="acme/used"),
+    )
+    one = world.apply(world.validate(content).id)
+    assert one.counts == {"applied": 4}
+    with world.database.write() as tx:
+        names = {service.name for service in tx.reports.services(EVERYTHING)}
+        assert names == {"Our shop", "cart", "pay"}
+        world.register(tx, 9, "mine", service="pay", repository="acme/used")
+    assert world.undo(one.id).state is State.UNDONE
+    with world.database.write() as tx:
+        services = {service.identifier: service.name for service in tx.reports.services(EVERYTHING)}
+        assert services == {"shop": "shop", "pay": "pay"}
+        known = {repository.name for repository in tx.reports.repositories(EVERYTHING)}
+        assert known == {REPOSITORY, "acme/used"}
+        world.forget(tx, "mine")
+    assert world.stored()["deployments"] == before["deployments"]
+    assert world.stored()["windows"] == before["windows"]
+
+
+def test_pull_requests_from_a_file_are_recorded_and_taken_back(world: World) -> None:
+    world.begin([(1, "main", ("shop",))], [{"hours": 5, "service": "shop"}])
+    facts = ("pulls", "pull_commits", "pull_services", "deployments", "windows", "services")
+    before = {name: world.without_import_times(name) for name in facts}
+    world.clock.advance(minutes=1)
+    rows = [
+        {"repository": REPOSITORY, "number": "1", "base_ref": "main", "title": "New"},
+        {
+            "repository": REPOSITORY,
+            "number": "2",
+            "base_ref": "main",
+            "merged_at": at(2).isoformat(),
+            "merge_commit_sha": sha(2),
+            "labels": "a; b",
+        },
+        {"repository": REPOSITORY, "number": "2", "base_ref": "main", "title": "Twice"},
+        {"repository": "acme/typo", "number": "3", "base_ref": "main"},
+        {"repository": REPOSITORY, "number": "x", "base_ref": "main"},
+    ]
+    one = world.apply(world.validate(as_csv(rows), kind="pulls").id)
+    assert one.counts == {"applied": 3, "refused": 2}
+    assert {number for _, number in world.told()["shipped"]} == {1, 2}
+    assert world.undo(one.id).counts == {"undone": 3, "refused": 2}
+    assert {name: world.without_import_times(name) for name in facts} == before
+
+
+def test_a_pull_request_that_others_changed_since_is_left(world: World) -> None:
+    world.begin([])
+    row = {"repository": REPOSITORY, "number": "1", "base_ref": "main", "title": "Told"}
+    one = world.apply(world.validate(as_csv([row]), kind="pulls").id)
+    with world.database.write() as tx:
+        record_pulls(tx, [a_pull_request(1, title="Changed")], policy=POLICY)
+    assert world.undo(one.id).counts == {"kept": 1}
+    assert world.undo(one.id, force=True).counts == {"undone": 1}
+    assert world.stored()["pulls"] == []
+
+
+def test_services_from_a_file_are_assigned_and_taken_back(world: World) -> None:
+    world.begin([(1, "main", ("shop",)), (2, "main", ())], [{"hours": 5, "service": "shop"}])
+    before = world.stored()
+    world.clock.advance(minutes=1)
+    rows = [
+        {"repository": REPOSITORY, "pull_number": "1", "services": "cart pay", "replace": "yes"},
+        {"repository": REPOSITORY, "pull_number": "2", "services": "cart"},
+        {"repository": REPOSITORY, "pull_number": "9", "services": "shop"},
+        {"repository": "acme/typo", "pull_number": "2", "services": "cart"},
+    ]
+    one = world.apply(world.validate(as_csv(rows), kind="services").id)
+    assert one.counts == {"applied": 3, "refused": 1}
+    assert world.told()["shipped"] == []
+    assert world.undo(one.id).counts == {"undone": 3, "refused": 1}
+    assert world.stored() == before
+
+
+def test_a_preview_says_what_applying_then_does_and_stores_nothing(world: World) -> None:
+    merged = [(1, "main", ()), (2, "main", ()), (3, "main", ())]
+    world.begin(merged, [{"hours": 4, "service": "shop"}])
+    before = world.stored()
+    rows = [
+        deployed(2.5, reference_id="a"),
+        deployed(9, reference_id="b"),
+        deployed(9, service="x"),
+    ]
+    one = world.validate(a_file(*rows, deployed(1, reference_id="old-0")))
+    preview = world.preview(one.id)
+    assert world.stored() == before
+    assert preview["rows"] == {
+        "new": 3,
+        "present": 0,
+        "duplicate": 0,
+        "refused": 1,
+        "conflicting": 1,
+    }
+    assert (preview["attributed"], preview["moved"]) == (3, 2)
+    assert [(move["number"], move["from"], move["to"]) for move in preview["moves"]] == [
+        (1, "old-0", "a"),
+        (2, "old-0", "a"),
+    ]
+    shop, other = preview["services"]
+    assert (shop["service"], shop["new"], shop["pull_requests"]) == ("shop", 2, 2)
+    assert shop["longest_gap"]["seconds"] == 5 * 3600
+    assert (other["service"], other["pull_requests"], other["longest_gap"]) == ("x", 3, None)
+    applied = world.apply(one.id)
+    assert applied.counts == {"applied": 3, "refused": 1}
+    assert len(world.told()["shipped"]) == 3 + 3
+
+
+def test_two_workers_do_not_do_the_same(world: World) -> None:
+    world.begin([])
+    one = world.upload(a_file(deployed(1), deployed(2)))
+    first, second = world.importer(), world.importer()
+    with world.database.write() as tx:
+        claimed = file_steps.claim_due(tx)
+    assert second.work_once() == 0
+    assert claimed is not None
+    with world.database.write() as tx:
+        file_steps.hold(tx, claimed)
+    first.work_on(claimed)
+    assert world.rows(one) == []
+    world.clock.advance(minutes=3)
+    world.work()
+    assert world.now(one).counts == {"ready": 2}
+
+
+def test_a_file_that_never_came_to_its_end_is_forgotten(world: World) -> None:
+    with world.database.write() as tx:
+        one = upload_file.begin(tx, upload_file.Upload(kind=Kind.DEPLOYMENTS))
+        one = upload_file.add_part(tx, upload_file.Part(of=one, size=3, packed=b"abc"))
+        assert tx.file_imports.newest(before=None, limit=10) == []
+    world.work()
+    world.clock.advance(minutes=3)
+    world.work()
+    with world.database.read() as tx:
+        assert tx.file_imports.get(one.id) is None
+        assert tx.file_imports.part_at(one.id, 0) is None
