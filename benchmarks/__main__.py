@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import bulk, create, growth, instead, reads, report
+from benchmarks import bulk, create, files, growth, instead, reads, report
 from benchmarks.databases import Databases, databases
 from benchmarks.findings import Findings
 from benchmarks.measure import BenchmarkFailed
@@ -20,6 +20,7 @@ SUBJECTS: dict[str, Callable[[Sizes, Databases], Findings]] = {
     "create": create.measure,
     "growth": growth.measure,
     "bulk": bulk.measure,
+    "files": files.measure,
     "reads": reads.measure,
     "instead": instead.measure,
 }

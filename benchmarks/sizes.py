@@ -20,6 +20,8 @@ class Sizes:
     changes: int
     bulk_pulls: int
     bulk_rounds: int
+    file_rows: int
+    file_rounds: int
     reads: int
     shipped_by_one: int
     page: int
@@ -37,6 +39,8 @@ TINY = Sizes(
     changes=2,
     bulk_pulls=300,
     bulk_rounds=1,
+    file_rows=200,
+    file_rounds=1,
     reads=2,
     shipped_by_one=60,
     page=3,
@@ -53,6 +57,8 @@ USUAL = Sizes(
     changes=31,
     bulk_pulls=20_000,
     bulk_rounds=5,
+    file_rows=20_000,
+    file_rounds=3,
     reads=51,
     shipped_by_one=1_000,
     page=100,
@@ -69,6 +75,8 @@ FULL = Sizes(
     changes=31,
     bulk_pulls=1_000_000,
     bulk_rounds=1,
+    file_rows=1_000_000,
+    file_rounds=1,
     reads=51,
     shipped_by_one=1_000,
     page=100,

@@ -19,7 +19,7 @@ from tests.docs.pages import ROOT, Page
 
 from benchmarks import report, servers
 
-SUBJECTS = ("create", "growth", "bulk", "reads", "instead")
+SUBJECTS = ("create", "growth", "bulk", "files", "reads", "instead")
 DATABASES = ("sqlite", "postgresql")
 PATIENCE = 300
 
@@ -41,6 +41,7 @@ def test_a_tiny_run_compares_like_with_like_and_reports_all_of_it(tmp_path: Path
     check_create(subjects["create"])
     check_growth(subjects["growth"])
     check_bulk(subjects["bulk"]["figures"])
+    check_files(subjects["files"]["figures"])
     check_reads(subjects["reads"]["figures"])
     assert subjects["instead"]["figures"]["agreement"] == {"pairs": 95, "name_rev_agrees": True}
     check_page(Page(str(tmp_path / "benchmarks.md")), subjects)
@@ -97,6 +98,14 @@ def expected_pairs(pulls: int) -> int:
             last[branch] = named["merged_at"]
     facts = map(history.pull, range(1, pulls + 1))
     return sum(one["merged_at"] <= last[one["base_ref"]] for one in facts)
+
+
+def check_files(figures: dict[str, Any]) -> None:
+    for database in DATABASES:
+        (run,) = figures["runs"][database]["shipmark"]
+        assert run["applied"] == run["undone"] == figures["rows"] == 200
+        assert all(run[step] > 0 for step in ("upload", "validate", "apply", "undo"))
+        assert all(figures["waits"][database].values())
 
 
 def check_reads(figures: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from shipmark.api.imports import ImportShape, RowShape, row_shape, shape
 from shipmark.app import file_importer
 from shipmark.application import file_steps, upload_file
 from shipmark.application.file_importer import by_turns
-from shipmark.application.file_imports import FileImport, Kind, RowFilter
+from shipmark.application.file_imports import FileImport, Kind, RowFilter, RowState
 from shipmark.application.policy import Policy
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.uploads import PART, Parts, pack
@@ -89,7 +89,8 @@ class Server:
     def faults(self, import_id: int, limit: int) -> Sequence[RowShape]:
         asked = {"id": import_id, "state": "refused", "limit": limit}
         rows = self._call("imports.rows", json=asked)["rows"]
-        return msgspec.convert(rows, list[RowShape])
+        unread = {"values": msgspec.Raw(b"null")}
+        return [RowShape(**{**row, **unread, "state": RowState(row["state"])}) for row in rows]
 
     def preview(self, import_id: int) -> ImportShape:
         return self._import("imports.preview", json={"id": import_id})

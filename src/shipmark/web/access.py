@@ -47,7 +47,7 @@ SCOPES = (
 
 async def tokens(visit: Visit) -> Response:
     """The tokens, without their secrets, and the form for another one."""
-    chosen = {scope: "yes" for scope in DEFAULT_SCOPES} | {"expiry": Expiry.QUARTER.value}
+    chosen = dict.fromkeys(DEFAULT_SCOPES, "yes") | {"expiry": Expiry.QUARTER.value}
     return await _tokens(visit, chosen)
 
 
