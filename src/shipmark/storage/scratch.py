@@ -15,7 +15,8 @@ from shipmark.storage.tables import metadata
 
 NOT_COPIED = {
     *("file_imports", "file_parts", "file_rows", "file_effects"),
-    *("deliveries", "source_events", "tokens", "service_reports", "waiting_artifacts"),
+    *("deliveries", "source_events", "tokens", "sessions"),
+    *("service_reports", "waiting_artifacts"),
 }
 """What attribution does not depend on."""
 

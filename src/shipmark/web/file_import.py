@@ -31,8 +31,7 @@ SHOWN = 50
 MOVES_SHOWN = 100
 EXPORTED_TOGETHER = 1000
 COLUMNS = ("line", "state", "reference_id", "error", "column", "value", "message")
-WITH_FAULT = ("", "Something is wrong with them")
-STATES = (WITH_FAULT, *((state, state.capitalize()) for state in RowState))
+STATES = (("", "With problems"), *((state, state.capitalize()) for state in RowState))
 UNDER_WAY = {
     State.UPLOADED: "Waits to be read",
     State.VALIDATING: "Being read",

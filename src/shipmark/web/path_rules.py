@@ -142,4 +142,5 @@ def _items(texts: Iterable[str], indent: str) -> list[str]:
 
 def _scalar(text: str) -> str:
     """A text as YAML; every JSON text is one."""
-    return text if PLAIN.fullmatch(text) else json.dumps(text)
+    is_plain = PLAIN.fullmatch(text) and text.lower() != "null"
+    return text if is_plain else json.dumps(text)

@@ -23,7 +23,19 @@ TRIED = 100
 DEPLOY = (Scope.DEPLOYMENTS_WRITE,)
 CONDITIONS = tuple(field.name for field in fields(Conditions))
 OUTCOMES = tuple(field.name for field in fields(Outcome))
-SOURCES = tuple((one, one.replace("_", " ").capitalize()) for one in EventSource)
+SOURCES = (
+    (EventSource.GITHUB_ACTIONS, "GitHub Actions"),
+    (EventSource.GITHUB_DEPLOYMENTS, "GitHub deployments"),
+    (EventSource.GITLAB_PIPELINES, "GitLab pipelines"),
+    (EventSource.GITLAB_DEPLOYMENTS, "GitLab deployments"),
+    (EventSource.BITBUCKET_PIPELINES, "Bitbucket Pipelines"),
+    (EventSource.AZURE_PIPELINES, "Azure Pipelines"),
+    (EventSource.ARGO_CD, "Argo CD"),
+    (EventSource.RELEASE, "Releases"),
+    (EventSource.TAG, "Tags"),
+    (EventSource.MERGED_PULL_REQUEST, "Merged pull requests"),
+    (EventSource.PUSH, "Pushes"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
