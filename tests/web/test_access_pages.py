@@ -4,12 +4,21 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from tests.conftest import DATABASES
 from tests.server import LiveServer
 from tests.shops import Shop
 from tests.web.people import Person
 
 SECRET = re.compile(r"smk_[0-9a-f]{48}")
 CHANGES = ("/access", "/access/tokens/1/revoke", "/access/accounts", "/access/accounts/change")
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> LiveServer:
+    """What is stored is tested on both databases; of the pages, the main path is."""
+    database = getattr(request, "param", "sqlite")
+    shared: LiveServer = request.getfixturevalue(f"{database}_server")
+    return shared
 
 
 @pytest.fixture
@@ -32,6 +41,7 @@ def status(server: LiveServer, token: str, method: str = "deployments.list") -> 
     return server.send(method, token=token, json={}).status_code
 
 
+@pytest.mark.parametrize("server", DATABASES, indirect=True)
 def test_a_secret_is_shown_once_and_kept_nowhere(
     admin: Person, server: LiveServer, shop: Shop
 ) -> None:

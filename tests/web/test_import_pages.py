@@ -6,11 +6,20 @@ import re
 import time
 
 import pytest
+from tests.conftest import DATABASES
 from tests.server import PATIENCE, LiveServer
 from tests.shops import Shop, when
 from tests.web.people import Person
 
 HEADER = "app,deployed_at,repository,commit_sha,reference_id,success\n"
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> LiveServer:
+    """What is stored is tested on both databases; of the pages, the main path is."""
+    database = getattr(request, "param", "sqlite")
+    shared: LiveServer = request.getfixturevalue(f"{database}_server")
+    return shared
 
 
 @pytest.fixture
@@ -62,6 +71,7 @@ def do(person: Person, path: str, what: str, **fields: str) -> None:
     followed(person, path)
 
 
+@pytest.mark.parametrize("server", DATABASES, indirect=True)
 def test_a_file_is_previewed_applied_and_taken_back(person: Person, shop: Shop) -> None:
     bad = line(shop, 4, reference_id="x", success="?")
     path = upload(person, line(shop, 1), line(shop, 3), bad)

@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 from tests.builders import at
+from tests.conftest import DATABASES
 from tests.server import LiveServer
 from tests.shops import Shop
 from tests.web.people import Person
@@ -29,6 +30,14 @@ def event(shop: Shop, number: int, branch: str = "main") -> SourceEvent:
         branch=branch,
         workflow="Deploy",
     )
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> LiveServer:
+    """What is stored is tested on both databases; of the pages, the main path is."""
+    database = getattr(request, "param", "sqlite")
+    shared: LiveServer = request.getfixturevalue(f"{database}_server")
+    return shared
 
 
 @pytest.fixture
@@ -58,6 +67,7 @@ def rule_of(shop: Shop) -> dict[str, object] | None:
     return next((one for one in rules if one["name"] == shop.reference("deploys")), None)
 
 
+@pytest.mark.parametrize("server", DATABASES, indirect=True)
 def test_a_rule_is_previewed_before_it_is_saved(person: Person, shop: Shop) -> None:
     person.get("/rules/edit")
     person.page = person.post("/rules/edit", **a_rule(shop, do="preview"))

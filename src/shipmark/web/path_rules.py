@@ -141,6 +141,8 @@ def _items(texts: Iterable[str], indent: str) -> list[str]:
 
 
 def _scalar(text: str) -> str:
-    """A text as YAML; every JSON text is one."""
-    is_plain = PLAIN.fullmatch(text) and text.lower() != "null"
-    return text if is_plain else json.dumps(text)
+    """A text as YAML: plain where it cannot mean anything else, or else quoted as in JSON."""
+    if PLAIN.fullmatch(text) and text.lower() != "null":
+        return text
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in quoted)
