@@ -1,10 +1,11 @@
 """Files that pages load, under names that change with their content, so that they are kept for
 ever."""
 
+import gzip
 import hashlib
 import mimetypes
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from importlib.resources import files
 
@@ -13,7 +14,10 @@ from starlette.responses import Response
 
 from shipmark.web.site import Site
 
-FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+FOR_EVER = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "X-Content-Type-Options": "nosniff",
+}
 CHART_SCRIPT = f"charts-{version('vl-convert-python')}.js"
 """Its content is that of the version of vl-convert that makes it."""
 
@@ -48,12 +52,19 @@ def served_name(name: str) -> str:
 async def serve(request: Request) -> Response:
     """A static file, for anyone."""
     name = request.path_params["name"]
-    if name == CHART_SCRIPT:
-        site: Site = request.app.state.site
-        script = await site.drawing.script()
-        if script is not None:
-            return Response(script, media_type="text/javascript", headers=FOR_EVER)
+    site: Site = request.app.state.site
     found = static_files().get(name)
+    if name == CHART_SCRIPT and (script := await site.drawing.script()) is not None:
+        found = StaticFile(content=script.encode(), media_type="text/javascript")
     if found is None:
         return Response("There is no such file.", status_code=404, media_type="text/plain")
-    return Response(found.content, media_type=found.media_type, headers=FOR_EVER)
+    headers = FOR_EVER | {"Vary": "Accept-Encoding"}
+    content = found.content
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        content, headers["Content-Encoding"] = _compressed(content), "gzip"
+    return Response(content, media_type=found.media_type, headers=headers)
+
+
+@lru_cache(64)
+def _compressed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
