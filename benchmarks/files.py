@@ -167,16 +167,16 @@ def _call(server: Server, method: str, body: bytes) -> dict[str, Any]:
 
 
 def _middle(runs: list[Run], step: str) -> float:
-    return median(one[step] for one in runs)
+    return float(median(one[step] for one in runs))
 
 
 def _peak(runs: list[Run]) -> float:
-    return max(max(one["memory"]) for one in runs)
+    return float(max(max(one["memory"]) for one in runs))
 
 
 def _early(runs: list[Run]) -> float:
     """The peak after a fifth of what was noted on the way."""
-    return max(one["memory"][len(one["memory"]) // 5] for one in runs)
+    return float(max(one["memory"][len(one["memory"]) // 5] for one in runs))
 
 
 def _steps(found: dict[Kind, dict[str, list[Run]]]) -> Table:

@@ -167,6 +167,10 @@ READS = (
     "services.list",
     "rules.list",
     "path_rules.list",
+    "imports.template",
+    "imports.info",
+    "imports.list",
+    "imports.rows",
 )
 WRITES = (
     "deployments.create",
@@ -184,6 +188,11 @@ WRITES = (
     "path_rules.upsert",
     "path_rules.preview",
     "path_rules.delete",
+    "deployments.import",
+    "imports.upload",
+    "imports.preview",
+    "imports.apply",
+    "imports.undo",
 )
 
 
@@ -203,10 +212,22 @@ def test_a_read_answers_get_and_post_alike(shop: Shop, method: str) -> None:
         "pulls.list": {"repository": shop.repository, "deployed": "true"},
         "pulls.info": {"repository": shop.repository, "number": 1},
         "pulls.explain": {"repository": shop.repository, "number": 1},
+        "imports.template": {"kind": "pulls"},
     }.get(method, {"limit": 2})
+    if method in ("imports.info", "imports.rows"):
+        arguments = {"id": a_failed_import(shop.server)}
     posted = shop.server.call(method, **arguments)
     assert succeeded(shop.server.send(method, verb="GET", params=arguments)) == posted
     assert succeeded(shop.server.send(method, data=arguments)) == posted
+
+
+def a_failed_import(server: LiveServer) -> int:
+    """An import about which nothing changes any more."""
+    answer = succeeded(server.send("deployments.import", content=b"no column that is known"))
+    import_id: int = answer["import"]["id"]
+    while server.call("imports.info", id=import_id)["import"]["state"] != "failed":
+        pass
+    return import_id
 
 
 @pytest.mark.parametrize("method", WRITES)

@@ -1,6 +1,7 @@
 """A file equals its rows sent one by one, however it is interrupted; undone, it never was."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import REPOSITORY, Clock, a_pull_request, at, sha
 from tests.engine.both import EVERYTHING
+from tests.engine.work import plan_of, recorded
 from tests.imports import (
     POLICY,
     Interrupted,
@@ -24,10 +26,10 @@ from tests.imports import (
 
 from shipmark.application import change, file_steps, upload_file, uploads, validate_file
 from shipmark.application.change import Patch
-from shipmark.application.file_imports import Kind, State
+from shipmark.application.file_imports import FileImports, Kind, RowFilter, RowState, State
 from shipmark.application.policy import Policy
 from shipmark.application.record_pulls import record_pulls
-from shipmark.domain.errors import ImportNotReady
+from shipmark.domain.errors import ImportNotReady, InvalidFile, TransactionConflict
 from shipmark.storage.database import Database
 
 few = settings(max_examples=settings.default.max_examples // 10)
@@ -374,3 +376,50 @@ def test_a_file_that_never_came_to_its_end_is_forgotten(world: World) -> None:
     with world.database.read() as tx:
         assert tx.file_imports.get(one.id) is None
         assert tx.file_imports.part_at(one.id, 0) is None
+    with world.database.write() as tx, pytest.raises(InvalidFile, match="too slowly"):
+        upload_file.finish(tx, one)
+
+
+def test_whoever_asks_while_a_worker_goes_on_asks_again(world: World) -> None:
+    world.begin([])
+    one = world.validate(a_file(deployed(1)))
+    with world.database.write() as tx:
+        worked_on = file_steps.hold(tx, one)
+    with world.database.trial() as tx, pytest.raises(TransactionConflict):
+        file_steps.ask(tx, one, one)
+    with world.database.trial() as tx, pytest.raises(file_steps.MovedOn):
+        file_steps.hold(tx, one)
+    with world.database.write() as tx:
+        assert file_steps.ask(tx, worked_on, worked_on).version == worked_on.version + 1
+
+
+QUESTIONS: dict[str, Callable[[FileImports], object]] = {
+    "what to apply next": lambda imports: imports.ready(1, after=(0, ""), limit=10),
+    "what to undo next": lambda imports: imports.applied(
+        1, before=(9, "x"), limit=10, also_kept=False
+    ),
+    "rows in a state": lambda imports: imports.rows(
+        1, RowFilter(state=RowState.REFUSED), after=5, limit=10
+    ),
+    "rows": lambda imports: imports.rows(1, RowFilter(), after=5, limit=10),
+    "who has a reference_id": lambda imports: imports.named(1, {"a", "b"}),
+    "what is due": lambda imports: imports.claim_due(lease_until=at(0)),
+    "the part at an offset": lambda imports: imports.part_at(1, 5),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_it_is_answered_by_an_index_in_its_order(
+    sqlite_url: str, clock: Clock, question: str
+) -> None:
+    # PostgreSQL plans by how many rows there are, and here there are none.
+    world = World(Database(sqlite_url, clock=clock), clock)
+    with world.database.trial() as tx, recorded(world.database) as statements:
+        QUESTIONS[question](tx.file_imports)
+    with world.database.trial() as tx:
+        plan = [line for one in statements for line in plan_of(tx.connection, one)]
+    assert plan
+    assert not [line for line in plan if re.match("SCAN (?!json_each)|USE TEMP B-TREE", line)]
+    ranges = [line for line in plan if "file_rows" in line]
+    assert all(re.search(r"import_id=\? AND", line) for line in ranges)
+    world.database.close()

@@ -17,7 +17,7 @@ from shipmark.api.decoding import decode
 from shipmark.api.file_rows import READERS
 from shipmark.api.imports import RowsArguments, TemplateArguments
 from shipmark.application import file_steps
-from shipmark.application.file_imports import FileRow, RowFilter
+from shipmark.application.file_imports import FileRow, RowFilter, RowState
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.tokens import Scope
 
@@ -33,7 +33,7 @@ async def rows_csv(request: Request) -> Response:
     await authorise(api, request.headers.get("Authorization"), (Scope.READ,))
     asked = decode(RowsArguments, merged(request.scope["query_string"], b"", ""))
     one = await api.read(lambda tx: file_steps.found(tx, asked.id))
-    which = RowFilter(state=asked.state, with_fault=asked.state is None)
+    which = RowFilter(state=asked.state or RowState.REFUSED)
     return _csv(_rows(api, one.id, which), f"import-{one.id}-rows.csv")
 
 

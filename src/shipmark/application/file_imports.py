@@ -171,10 +171,9 @@ class EffectRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowFilter:
-    """Which rows of an import. ``with_fault``: those that something is wrong with."""
+    """Which rows of an import; what is None does not matter."""
 
     state: RowState | None = None
-    with_fault: bool = False
 
 
 class FileImports(Protocol):

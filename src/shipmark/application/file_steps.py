@@ -16,7 +16,7 @@ from shipmark.application.file_imports import (
 )
 from shipmark.application.file_kinds import FileKind
 from shipmark.application.ports import Transaction
-from shipmark.domain.errors import ImportNotFound, ImportNotReady
+from shipmark.domain.errors import ImportNotFound, ImportNotReady, TransactionConflict
 
 ROWS_AT_ONCE = 250
 """How many rows are applied, or undone, in one transaction, which others wait for."""
@@ -47,6 +47,14 @@ def move(tx: Transaction, before: FileImport, after: FileImport) -> FileImport:
     """Store where an import stands. Raises MovedOn if that is not where it stood."""
     if not tx.file_imports.replace(before, after):
         raise MovedOn
+    return replace(after, version=before.version + 1, changed_at=tx.now)
+
+
+def ask(tx: Transaction, before: FileImport, after: FileImport) -> FileImport:
+    """Store what is wanted of an import. That somebody works on it is no reason to refuse: it is
+    then looked at again."""
+    if not tx.file_imports.replace(before, after):
+        raise TransactionConflict("Somebody went on with the import at the same moment.")
     return replace(after, version=before.version + 1, changed_at=tx.now)
 
 
@@ -137,7 +145,7 @@ def begin_previewing(tx: Transaction, import_id: int) -> FileImport:
             f"The import is {one.state}; only one that is validated can be previewed."
         )
     previewing = replace(one, state=State.PREVIEWING, preview=None, error=None, due_at=tx.now)
-    return move(tx, one, previewing)
+    return ask(tx, one, previewing)
 
 
 def save_preview(tx: Transaction, one: FileImport, preview: str) -> FileImport:
@@ -167,7 +175,7 @@ def begin_applying(tx: Transaction, import_id: int, *, strict: bool = False) -> 
             "not at all. imports.rows has what is wrong with them."
         )
     applying = replace(one, state=State.APPLYING, strict=strict, cursor=None, due_at=tx.now)
-    return move(tx, one, applying)
+    return ask(tx, one, applying)
 
 
 def apply_rows(tx: Transaction, one: FileImport, kind: FileKind) -> FileImport:
@@ -228,7 +236,7 @@ def begin_undoing(tx: Transaction, import_id: int, *, force: bool) -> FileImport
     ):
         raise ImportNotReady(f"The import is {one.state}: there is nothing to undo.")
     undoing = replace(one, state=State.UNDOING, cursor=None, force=force, error=None, due_at=tx.now)
-    return move(tx, one, undoing)
+    return ask(tx, one, undoing)
 
 
 def undo_rows(tx: Transaction, one: FileImport, kind: FileKind) -> FileImport:

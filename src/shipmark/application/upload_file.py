@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from shipmark.application.file_imports import LEASE, FileImport, Kind, State
-from shipmark.application.file_steps import move
+from shipmark.application.file_steps import MovedOn, move
 from shipmark.application.ports import Transaction
-from shipmark.domain.errors import RequiredParamsMissing
+from shipmark.domain.errors import InvalidFile, RequiredParamsMissing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Part:
 def add_part(tx: Transaction, part: Part) -> FileImport:
     """Store the next part."""
     one = part.of
-    after = move(tx, one, replace(one, size=one.size + part.size, due_at=tx.now + LEASE))
+    after = _still_wanted(tx, one, replace(one, size=one.size + part.size, due_at=tx.now + LEASE))
     tx.file_imports.add_part(one.id, one.size, part.packed)
     return after
 
@@ -61,7 +61,15 @@ def finish(tx: Transaction, one: FileImport) -> FileImport:
     """
     if not one.size:
         raise RequiredParamsMissing("There is no file, or it is empty.")
-    return move(tx, one, replace(one, state=State.UPLOADED, due_at=tx.now))
+    return _still_wanted(tx, one, replace(one, state=State.UPLOADED, due_at=tx.now))
+
+
+def _still_wanted(tx: Transaction, before: FileImport, after: FileImport) -> FileImport:
+    """Raises InvalidFile if the file was given up, because nothing of it came for too long."""
+    try:
+        return move(tx, before, after)
+    except MovedOn:
+        raise InvalidFile("The file came too slowly, and was given up. Send it again.") from None
 
 
 def abandon(tx: Transaction, import_id: int) -> None:

@@ -172,7 +172,7 @@ class Here:
 
     def faults(self, import_id: int, limit: int) -> Sequence[RowShape]:
         with self._database.read() as tx:
-            which = RowFilter(with_fault=True)
+            which = RowFilter(state=RowState.REFUSED)
             return [
                 row_shape(row)
                 for row in tx.file_imports.rows(import_id, which, after=0, limit=limit)

@@ -78,16 +78,9 @@ file_rows = Table(
     Column("value", Text),
     Column("of_id", Id),
     # Applied in this order, and undone in the opposite one.
-    Index("ix_file_rows_place", "import_id", "place", "reference_id"),
+    Index("ix_file_rows_place", "import_id", "state", "place", "reference_id"),
     Index("ix_file_rows_reference", "import_id", "reference_id"),
     Index("ix_file_rows_state", "import_id", "state", "line"),
-)
-Index(
-    "ix_file_rows_fault",
-    file_rows.c.import_id,
-    file_rows.c.line,
-    postgresql_where=file_rows.c.code.is_not(None),
-    sqlite_where=file_rows.c.code.is_not(None),
 )
 
 # What an import changed besides adding its rows, and how it was before.

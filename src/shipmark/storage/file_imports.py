@@ -15,6 +15,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    or_,
     select,
     tuple_,
     update,
@@ -140,14 +141,14 @@ class FileImports:
             self._connection.execute(_ADD_ROWS, {"rows": sent})
 
     def named(self, import_id: int, reference_ids: Collection[str]) -> dict[str, FileRow]:
-        found: dict[str, FileRow] = {}
-        query = _rows_of(import_id).where(
-            among(file_rows.c.reference_id, "reference_ids"), file_rows.c.state.in_(ACCEPTED)
-        )
-        for chunk in chunks(reference_ids):
-            for row in self._connection.execute(query, {"reference_ids": chunk}):
-                found[row.reference_id] = _row(row)
-        return found
+        query = _rows_of(import_id).where(among(file_rows.c.reference_id, "reference_ids"))
+        # Asked for states as well, SQLite would look for those, and read nearly all there are.
+        return {
+            row.reference_id: _row(row)
+            for chunk in chunks(reference_ids)
+            for row in self._connection.execute(query, {"reference_ids": chunk})
+            if row.state in ACCEPTED
+        }
 
     def ready(self, import_id: int, *, after: tuple[int, str], limit: int) -> list[FileRow]:
         query = (
@@ -168,8 +169,9 @@ class FileImports:
         limit: int,
         also_kept: bool,
     ) -> list[FileRow]:
-        states = [RowState.APPLIED, RowState.KEPT] if also_kept else [RowState.APPLIED]
-        query = _rows_of(import_id).where(file_rows.c.state.in_(states))
+        state = file_rows.c.state
+        kept = or_(state == RowState.APPLIED, state == RowState.KEPT)
+        query = _rows_of(import_id).where(kept if also_kept else state == RowState.APPLIED)
         if before is not None:
             query = query.where(tuple_(*PLACE) < sent_row(before, like=PLACE))
         query = query.order_by(*(column.desc() for column in PLACE)).limit(limit)
@@ -184,8 +186,6 @@ class FileImports:
 
     def rows(self, import_id: int, which: RowFilter, *, after: int, limit: int) -> list[FileRow]:
         query = _rows_of(import_id).where(file_rows.c.line > after)
-        if which.with_fault:
-            query = query.where(file_rows.c.code.is_not(None))
         if which.state is not None:
             query = query.where(file_rows.c.state == which.state)
         return [
@@ -197,7 +197,7 @@ class FileImports:
         code = file_rows.c.code
         query = (
             select(code, func.count())
-            .where(file_rows.c.import_id == import_id, code.is_not(None))
+            .where(file_rows.c.import_id == import_id, file_rows.c.state == RowState.REFUSED)
             .group_by(code)
         )
         return {row[0]: row[1] for row in self._connection.execute(query)}

@@ -90,19 +90,11 @@ def _rows() -> None:
         sa.PrimaryKeyConstraint("import_id", "line", name=op.f("pk_file_rows")),
     )
     for name, *columns in (
-        ("ix_file_rows_place", "import_id", "place", "reference_id"),
+        ("ix_file_rows_place", "import_id", "state", "place", "reference_id"),
         ("ix_file_rows_reference", "import_id", "reference_id"),
         ("ix_file_rows_state", "import_id", "state", "line"),
     ):
         op.create_index(name, "file_rows", columns, unique=False)
-    op.create_index(
-        "ix_file_rows_fault",
-        "file_rows",
-        ["import_id", "line"],
-        unique=False,
-        postgresql_where=sa.text("code IS NOT NULL"),
-        sqlite_where=sa.text("code IS NOT NULL"),
-    )
 
 
 def _effects() -> None:
