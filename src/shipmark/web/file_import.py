@@ -31,7 +31,10 @@ SHOWN = 50
 MOVES_SHOWN = 100
 EXPORTED_TOGETHER = 1000
 COLUMNS = ("line", "state", "reference_id", "error", "column", "value", "message")
-STATES = (("", "With problems"), *((state, state.capitalize()) for state in RowState))
+STATES = tuple(
+    (state, state.capitalize())
+    for state in (RowState.REFUSED, *(one for one in RowState if one is not RowState.REFUSED))
+)
 UNDER_WAY = {
     State.UPLOADED: "Waits to be read",
     State.VALIDATING: "Being read",
@@ -78,8 +81,7 @@ def _found(
 
 
 def _which(fields: Fields) -> RowFilter:
-    state = fields.choice("state", RowState)
-    return RowFilter(state=state, with_fault=state is None)
+    return RowFilter(state=fields.choice("state", RowState) or RowState.REFUSED)
 
 
 def _possible(one: FileImport) -> dict[str, bool]:
@@ -125,7 +127,7 @@ async def _asked(visit: Visit, work: Work[Asked, FileImport], asked: Asked, done
 
 
 async def export(visit: Visit) -> Response:
-    """The rows of an import as CSV: those in a state, or all that something is wrong with."""
+    """The rows of an import as CSV: those in a state, or all that were refused."""
     which = _which(visit.query)
     if visit.query.problems:
         return visit.render("refusal.html", message=" ".join(visit.query.problems.values()))
