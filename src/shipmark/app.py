@@ -13,6 +13,7 @@ from typing import Any
 from starlette.applications import Starlette
 
 from shipmark import logs
+from shipmark.api import imports, rules
 from shipmark.api.asgi import application
 from shipmark.api.calls import Api
 from shipmark.api.decoding import decode
@@ -39,7 +40,8 @@ from shipmark.application.loop import Loop
 from shipmark.application.metric_queries import FixRules
 from shipmark.application.metrics import MetricRules
 from shipmark.application.policy import Policy
-from shipmark.application.rules import infer
+from shipmark.application.rules import RuleDraft, infer
+from shipmark.application.upload_file import Upload
 from shipmark.application.validate_file import Write
 from shipmark.application.worker import Worker
 from shipmark.application.works import works
@@ -399,6 +401,10 @@ def site_of(settings: Settings, api: Api) -> Site:
         calls=api,
         status_of=status_of,
         patch_of=_patch_of,
+        rule_of=_rule_of,
+        upload_of=_upload_of,
+        store_file=partial(imports.stored, api),
+        row_readers=READERS,
         drawing=Drawing(),
         session_lifetime=settings.session_lifetime,
         public_badges=settings.public_badges,
@@ -407,6 +413,15 @@ def site_of(settings: Settings, api: Api) -> Site:
 
 def _patch_of(sent: Mapping[str, Any], account_id: int) -> Patch:
     return decode(PatchArguments, sent).patch(account_id)
+
+
+def _rule_of(sent: Mapping[str, Any], account_id: int) -> RuleDraft:
+    return decode(rules.UpsertArguments, sent).draft(account_id)
+
+
+def _upload_of(sent: Mapping[str, Any], account_id: int) -> Upload:
+    arguments = decode(imports.UploadArguments, sent)
+    return arguments.upload(arguments.kind, account_id)
 
 
 def build(settings: Settings) -> Starlette:

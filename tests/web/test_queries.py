@@ -50,6 +50,16 @@ async def _statements(client: httpx.AsyncClient) -> dict[str, int]:
         f"/pulls?repository={REPOSITORY}&q=apples",
         f"/pulls/{REPOSITORY}/3",
         f"/badge/pulls/{REPOSITORY}/3.svg",
+        "/imports",
+        "/imports/1",
+        "/imports/1?state=ready",
+        "/imports/1/rows.csv",
+        "/rules",
+        "/rules/edit?name=rule-1",
+        "/rules/paths",
+        f"/rules/paths/edit?repository={REPOSITORY}",
+        "/access",
+        "/access/accounts",
     ):
         with counted() as run:
             assert (await client.get(path)).status_code == 200
@@ -57,7 +67,9 @@ async def _statements(client: httpx.AsyncClient) -> dict[str, int]:
     return counts
 
 
-async def _tell(client: httpx.AsyncClient, token: str, first: int, last: int) -> None:
+async def _tell(
+    client: httpx.AsyncClient, database_url: str, token: str, first: int, last: int
+) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     pulls = [
         {
@@ -81,10 +93,18 @@ async def _tell(client: httpx.AsyncClient, token: str, first: int, last: int) ->
         }
         answer = await client.post("/api/deployments.create", json=deployment, headers=headers)
         assert answer.json()["ok"], answer.text
+        file = f"service,deployed_at\nshop,{at(number).isoformat()}\n"
+        await client.post("/api/deployments.import", content=file, headers=headers)
+        rule = {"name": f"rule-{number}", "source": "tag", "make": {"service": "shop"}}
+        await client.post("/api/rules.upsert", json=rule, headers=headers)
+        new_token(database_url, name=f"ci-{number}")
+    paths = {"repository": REPOSITORY, "services": {"web": ["apps/web/"]}}
+    answer = await client.post("/api/path_rules.upsert", json=paths, headers=headers)
+    assert answer.json()["ok"], answer.text
 
 
 async def _few_and_many(database_url: str, folder: Path) -> tuple[dict[str, int], dict[str, int]]:
-    token = new_token(database_url)
+    token = new_token(database_url, "admin")
     app = build(Settings(database_url=database_url, data_dir=folder, with_worker=False))
     transport = httpx.ASGITransport(app)
     async with (
@@ -97,9 +117,9 @@ async def _few_and_many(database_url: str, folder: Path) -> tuple[dict[str, int]
             headers={"Authorization": f"Bearer {token}"},
         )
         await client.post("/sign-in", data={"token": token})
-        await _tell(client, token, 1, 6)
+        await _tell(client, database_url, token, 1, 6)
         few = await _statements(client)
-        await _tell(client, token, 6, 60)
+        await _tell(client, database_url, token, 6, 60)
         return few, await _statements(client)
 
 

@@ -10,12 +10,20 @@ from starlette.requests import ClientDisconnect
 
 from shipmark.api import coercions, forms
 from shipmark.api.answers import Answer, ListAnswer
-from shipmark.api.calls import Call
+from shipmark.api.calls import Api, Call
 from shipmark.api.decoding import Arguments, Form
 from shipmark.api.file_rows import READERS
 from shipmark.api.paging import LIMIT, cursor_of, cut
 from shipmark.application import file_steps
-from shipmark.application.file_imports import FileImport, FileRow, Kind, RowFilter, RowState, State
+from shipmark.application.file_imports import (
+    SCOPES,
+    FileImport,
+    FileRow,
+    Kind,
+    RowFilter,
+    RowState,
+    State,
+)
 from shipmark.application.queries import Cursor
 from shipmark.application.tokens import Scope
 from shipmark.application.upload_file import Part, Upload
@@ -25,12 +33,6 @@ from shipmark.domain.errors import (
     InvalidFile,
     MissingScope,
 )
-
-SCOPES = {
-    Kind.DEPLOYMENTS: (Scope.DEPLOYMENTS_WRITE,),
-    Kind.PULLS: (Scope.PULLS_WRITE,),
-    Kind.SERVICES: (Scope.DEPLOYMENTS_WRITE, Scope.PULLS_WRITE),
-}
 
 
 def mapping_of(argument: str, value: Any) -> dict[str, str]:
@@ -73,6 +75,18 @@ class ImportDeploymentsArguments(Arguments, kw_only=True, frozen=True):
     filename: Annotated[str | None, FILENAME] = None
     map: Annotated[dict[str, str] | None, MAP] = None
     strict: Annotated[bool, STRICT] = False
+
+    def upload(self, kind: Kind, account_id: int) -> Upload:
+        """The same for the use case. Raises InvalidArgument for a column that there is not."""
+        mapping = self.map or {}
+        READERS[kind].check_mapping(mapping)
+        return Upload(
+            kind=kind,
+            filename=self.filename,
+            account_id=account_id,
+            mapping=mapping,
+            strict=self.strict,
+        )
 
 
 class UploadArguments(ImportDeploymentsArguments, kw_only=True, frozen=True):
@@ -126,28 +140,13 @@ def shape(one: FileImport) -> ImportShape:
         filename=one.filename,
         strict=one.strict,
         size=one.size,
-        progress=progress(one),
+        progress=one.progress,
         rows=RowCounts(**one.counts),
         import_warnings=one.warnings,
         failure=one.error,
         created_at=one.created_at,
         changed_at=one.changed_at,
     )
-
-
-def progress(one: FileImport) -> float:
-    """How much of what is under way is done; 1 where nothing is."""
-    counts = RowCounts(**one.counts)
-    if one.state in (State.UPLOADED, State.VALIDATING):
-        done, all_ = one.offset, one.size
-    elif one.state is State.APPLYING:
-        done, all_ = counts.applied, counts.applied + counts.ready
-    elif one.state is State.UNDOING:
-        done = counts.undone + counts.kept + counts.gone
-        all_ = done + counts.applied
-    else:
-        return 1.0
-    return round(done / all_, 4) if all_ else 0.0
 
 
 async def import_deployments(call: Call, arguments: ImportDeploymentsArguments) -> ImportAnswer:
@@ -162,23 +161,16 @@ async def upload(call: Call, arguments: UploadArguments) -> ImportAnswer:
 
 async def _take_in(call: Call, kind: Kind, arguments: ImportDeploymentsArguments) -> ImportAnswer:
     _permit(call, kind)
-    mapping = arguments.map or {}
-    READERS[kind].check_mapping(mapping)
-    about = Upload(
-        kind=kind,
-        filename=arguments.filename,
-        account_id=call.caller.account.id,
-        mapping=mapping,
-        strict=arguments.strict,
-    )
-    return ImportAnswer(import_=shape(await _stored(call, about)))
+    about = arguments.upload(kind, call.caller.account.id)
+    return ImportAnswer(import_=shape(await stored(call.api, about, call.stream)))
 
 
-async def _stored(call: Call, about: Upload) -> FileImport:
-    api, works = call.api, call.api.works
+async def stored(api: Api, about: Upload, stream: AsyncIterator[bytes]) -> FileImport:
+    """Store a file while it comes; nothing of it stays if it breaks off, or is refused."""
+    works = api.works
     one = await api.write(works.begin_upload, about)
     try:
-        async for part in _parts(call.stream, Parts(api.largest_import)):
+        async for part in _parts(stream, Parts(api.largest_import)):
             packed = await asyncio.to_thread(pack, part)
             sent = Part(of=one, size=len(part), packed=packed)
             one = await api.write(works.add_part, sent)

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from shipmark.application.tokens import Scope
+
 LEASE = timedelta(minutes=2)
 """How long an import stays with whoever works on it after each chunk; then another may go on."""
 
@@ -20,6 +22,14 @@ class Kind(StrEnum):
     DEPLOYMENTS = "deployments"
     PULLS = "pulls"
     SERVICES = "services"
+
+
+SCOPES: Mapping[Kind, Collection[Scope]] = {
+    Kind.DEPLOYMENTS: (Scope.DEPLOYMENTS_WRITE,),
+    Kind.PULLS: (Scope.PULLS_WRITE,),
+    Kind.SERVICES: (Scope.DEPLOYMENTS_WRITE, Scope.PULLS_WRITE),
+}
+"""Who may import files: those with one of these scopes."""
 
 
 class State(StrEnum):
@@ -86,6 +96,22 @@ class FileImport:
     error: str | None = None
     preview: str | None = None
     version: int = 0
+
+    @property
+    def progress(self) -> float:
+        """How much of what is under way is done; 1 where nothing is."""
+        counts = self.counts
+        done, all_ = 1, 1
+        if self.state in (State.UPLOADED, State.VALIDATING):
+            done, all_ = self.offset, self.size
+        elif self.state is State.APPLYING:
+            done = counts.get(RowState.APPLIED, 0)
+            all_ = done + counts.get(RowState.READY, 0)
+        elif self.state is State.UNDOING:
+            taken_back = (RowState.UNDONE, RowState.KEPT, RowState.GONE)
+            done = sum(counts.get(state, 0) for state in taken_back)
+            all_ = done + counts.get(RowState.APPLIED, 0)
+        return round(done / all_, 4) if all_ else 0.0
 
     def counted(self, changes: Mapping[str, int]) -> dict[str, int]:
         """The counts after so many rows more, or less, in each state."""

@@ -50,10 +50,12 @@ class PathRulesDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileDraft:
-    """The file .shipmark.yml of a repository, as it is on its default branch."""
+    """The text of a file .shipmark.yml: that of a repository on its default branch, or one by which
+    the stored rules are told."""
 
     repository: str
     body: bytes
+    origin: Origin = Origin.FILE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,14 +111,14 @@ def save_path_rules(tx: Transaction, draft: PathRulesDraft, *, policy: Policy) -
 
 
 def save_rules_file(tx: Transaction, draft: FileDraft, *, policy: Policy) -> Recomputed:
-    """Make the rules in a repository's own file those in force; see `save_path_rules`.
+    """Make the rules in the text of a file those of its origin; see `save_path_rules`.
 
     Raises InvalidArgument, which says in which line the file is wrong. Then nothing changes.
     """
     if policy.read_rules_file is None:
         raise InvalidArgument("Nothing here can read such files.", argument="file")
     file = policy.read_rules_file(draft.body)
-    rules = PathRulesDraft(repository=draft.repository, rules=file.rules, origin=Origin.FILE)
+    rules = PathRulesDraft(repository=draft.repository, rules=file.rules, origin=draft.origin)
     try:
         return save_path_rules(tx, rules, policy=policy)
     except PathRulesInvalid as error:

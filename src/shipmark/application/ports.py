@@ -385,6 +385,9 @@ class DeployRules(Protocol):
     def delete(self, name: str) -> bool:
         """Whether there was such a rule. Its versions stay, and so does its id."""
 
+    def named(self, name: str) -> NamedRule | None:
+        """The rule that stands under a name."""
+
     def about(self, sources: Collection[EventSource]) -> list[DeployRule]:
         """The rules about these sources, in the order of their ids."""
 

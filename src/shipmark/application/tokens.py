@@ -106,6 +106,16 @@ def checked(token: Token | None, now: datetime) -> Token | InvalidAuth | Account
     return token
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenDraft:
+    """A token to be made; see `create_token`."""
+
+    name: str
+    account: str
+    scopes: Collection[Scope]
+    expires_in: timedelta | None = None
+
+
 def create_token(
     tx: TokenTransaction,
     *,
@@ -148,6 +158,11 @@ def revoke_token(tx: TokenTransaction, which: str) -> list[Token]:
         raise InvalidArgument(f"There is no token in force with the id or name '{which}'.")
     tx.tokens.revoke([token.id for token in found], tx.now)
     return found
+
+
+def revoke_by_id(tx: TokenTransaction, token_id: int) -> None:
+    """Revoke one token, if it is in force; a name that is a number is not taken for an id."""
+    tx.tokens.revoke([token_id], tx.now)
 
 
 def create_account(tx: TokenTransaction, name: str) -> Account:

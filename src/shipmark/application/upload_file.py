@@ -60,7 +60,7 @@ def finish(tx: Transaction, one: FileImport) -> FileImport:
     Raises RequiredParamsMissing for an empty one.
     """
     if not one.size:
-        raise RequiredParamsMissing("There is no file: it is the body of the request.")
+        raise RequiredParamsMissing("There is no file, or it is empty.")
     return _still_wanted(tx, one, replace(one, state=State.UPLOADED, due_at=tx.now))
 
 

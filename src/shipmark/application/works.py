@@ -27,6 +27,14 @@ from shipmark.application.queries import Page, PullRow, ReadTransaction
 from shipmark.application.received import Refusals
 from shipmark.application.register import Registered, register
 from shipmark.application.sessions import Renewal, SignedIn, SigningIn, renew, sign_in, sign_out
+from shipmark.application.tokens import (
+    Account,
+    TokenDraft,
+    create_account,
+    create_token,
+    revoke_by_id,
+    set_account_active,
+)
 from shipmark.application.upload_file import Part, Upload
 from shipmark.application.writer import Work, one_by_one
 from shipmark.domain.artifacts import ServiceDeployed
@@ -83,6 +91,10 @@ class Works:
     preview_import: Work[int, FileImport]
     apply_import: Work[tuple[int, bool], FileImport]
     undo_import: Work[tuple[int, bool], FileImport]
+    create_token: Work[TokenDraft, str]
+    revoke_token: Work[int, None]
+    create_account: Work[str, Account]
+    set_account_active: Work[tuple[str, bool], None]
 
 
 def works(policy: Policy) -> Works:
@@ -122,6 +134,10 @@ def works(policy: Policy) -> Works:
         preview_import=one_by_one(file_steps.begin_previewing),
         apply_import=one_by_one(_apply_import),
         undo_import=one_by_one(_undo_import),
+        create_token=one_by_one(_create_token),
+        revoke_token=one_by_one(revoke_by_id),
+        create_account=one_by_one(create_account),
+        set_account_active=one_by_one(_set_account_active),
     )
 
 
@@ -147,6 +163,21 @@ def _apply_import(tx: ReadTransaction, asked: tuple[int, bool]) -> FileImport:
 def _undo_import(tx: ReadTransaction, asked: tuple[int, bool]) -> FileImport:
     import_id, force = asked
     return file_steps.begin_undoing(tx, import_id, force=force)
+
+
+def _create_token(tx: ReadTransaction, draft: TokenDraft) -> str:
+    return create_token(
+        tx,
+        name=draft.name,
+        account=draft.account,
+        scopes=draft.scopes,
+        expires_in=draft.expires_in,
+    )
+
+
+def _set_account_active(tx: ReadTransaction, asked: tuple[str, bool]) -> None:
+    name, active = asked
+    set_account_active(tx, name, active=active)
 
 
 def _mark_used(tx: ReadTransaction, used: Sequence[tuple[int, datetime]]) -> list[None]:

@@ -74,6 +74,11 @@ class DeployRules:
         )
         return bool(gone.rowcount)
 
+    def named(self, name: str) -> NamedRule | None:
+        query = _STANDING.where(deploy_rules.c.name == name, deploy_rules.c.deleted_at.is_(None))
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else _named(row)
+
     def about(self, sources: Collection[EventSource]) -> list[DeployRule]:
         query = _STANDING.where(
             deploy_rules.c.deleted_at.is_(None),

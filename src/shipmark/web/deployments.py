@@ -1,18 +1,17 @@
 """The explorer of deployments, and its CSV."""
 
-import csv
-import io
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from shipmark.application import report, search
 from shipmark.application.queries import Cursor, DeploymentFilter, Page, ReadTransaction
 from shipmark.application.report import Reported
 from shipmark.domain.model import Status
 from shipmark.web import words
+from shipmark.web.downloads import csv_file, csv_lines
 from shipmark.web.fields import Fields, cursor_text
 from shipmark.web.visit import Visit
 
@@ -127,29 +126,19 @@ async def export(visit: Visit) -> Response:
             first = await visit.read(lambda tx: asked.answer(tx, Page(limit=EXPORTED_TOGETHER)))
     if visit.query.problems:
         return visit.render("refusal.html", message=" ".join(visit.query.problems.values()))
-    return StreamingResponse(
-        _lines(visit, asked, first),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="deployments.csv"'},
-    )
+    return csv_file(_lines(visit, asked, first), "deployments.csv")
 
 
 async def _lines(visit: Visit, asked: Question, found: list[Reported]) -> AsyncIterator[str]:
     """The lines, a page of rows at a time: each is read once the one before was taken."""
-    yield _csv([COLUMNS])
+    yield csv_lines([COLUMNS])
     while found:
-        yield _csv([_row(one) for one in found])
+        yield csv_lines([_row(one) for one in found])
         if len(found) < EXPORTED_TOGETHER:
             return
         after: Cursor = found[-1].row.deployment.order
         page = Page(limit=EXPORTED_TOGETHER, after=after)
         found = await visit.read(partial(asked.answer, page=page))
-
-
-def _csv(rows: Sequence[Sequence[object]]) -> str:
-    written = io.StringIO()
-    csv.writer(written).writerows([words.cell(value) for value in row] for row in rows)
-    return written.getvalue()
 
 
 def _row(one: Reported) -> tuple[object, ...]:

@@ -36,6 +36,16 @@ class Fields:
             return None
         return text or None
 
+    def number(self, name: str) -> int | None:
+        """A whole number, not negative."""
+        text = self.text(name)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit()) or int(text) > LAST_NUMBER:
+            self._wrong(name, "a whole number")
+            return None
+        return int(text)
+
     def choice(self, name: str, kind: type[Choice]) -> Choice | None:
         text = self.text(name)
         if text is None or text in list(kind):

@@ -18,4 +18,7 @@ class Section:
 SECTIONS = (
     Section(name="Deployments", path="/deployments"),
     Section(name="Pull requests", path="/pulls"),
+    Section(name="Imports", path="/imports"),
+    Section(name="Rules", path="/rules"),
+    Section(name="Access", path="/access", scopes=(Scope.ADMIN,)),
 )

@@ -6,7 +6,7 @@ the handler reads the fields.
 
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from hmac import compare_digest
@@ -28,6 +28,7 @@ from shipmark.domain.errors import (
 )
 from shipmark.web import cookies
 from shipmark.web.fields import Fields
+from shipmark.web.file_form import FileForm
 from shipmark.web.headers import PRIVATE, SECURITY
 from shipmark.web.site import Site
 from shipmark.web.visit import Visit
@@ -42,12 +43,14 @@ FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """A page: its path, who may see it (anyone, without scopes), and what makes it."""
+    """A page: its path, who may see it (anyone, without scopes), and what makes it. With
+    ``takes_file`` the form that it is posted ends with a file."""
 
     path: str
     handler: Handler
     scopes: Collection[Scope]
     changes: bool
+    takes_file: bool
 
     def route(self) -> Route:
         """The Starlette route of this page."""
@@ -58,7 +61,7 @@ class Page:
         visit = await begin(request)
         try:
             if self.changes:
-                visit.form.sent.update(await _form(request))
+                visit = await self._filled(visit)
                 check_form(visit)
             if self.scopes and visit.session is None:
                 response = _to_sign_in(visit, back=not self.changes)
@@ -70,6 +73,14 @@ class Page:
         await _renew(visit, response)
         return finished(response)
 
+    async def _filled(self, visit: Visit) -> Visit:
+        if not self.takes_file:
+            visit.form.sent.update(await _form(visit.request))
+            return visit
+        file = FileForm(visit.request.headers.get("Content-Type", ""), visit.request.stream())
+        visit.form.sent.update(await file.fields())
+        return replace(visit, file=file)
+
     def _check_scopes(self, visit: Visit) -> None:
         if self.scopes and not visit.may(self.scopes):
             raise MissingScope(
@@ -79,10 +90,15 @@ class Page:
 
 
 def page(
-    path: str, handler: Handler, *, scopes: Collection[Scope] = (), changes: bool = False
+    path: str,
+    handler: Handler,
+    *,
+    scopes: Collection[Scope] = (),
+    changes: bool = False,
+    takes_file: bool = False,
 ) -> Page:
-    """A line of the page table. ``changes``: it is posted a form."""
-    return Page(path=path, handler=handler, scopes=scopes, changes=changes)
+    """A line of the page table. ``changes``: it is posted a form; ``takes_file``: with a file."""
+    return Page(path=path, handler=handler, scopes=scopes, changes=changes, takes_file=takes_file)
 
 
 async def begin(request: Request) -> Visit:

@@ -3,11 +3,27 @@
 from starlette.routing import BaseRoute, Route
 
 from shipmark.application.tokens import Scope
-from shipmark.web import badges, deployment, deployments, home, pulls, sign_in, static_files
+from shipmark.web import (
+    access,
+    badges,
+    deployment,
+    deployments,
+    file_import,
+    home,
+    imports,
+    path_rules,
+    pulls,
+    rules,
+    sign_in,
+    static_files,
+)
 from shipmark.web.page import Page, page
 
 READ = (Scope.READ,)
 DEPLOY = (Scope.DEPLOYMENTS_WRITE,)
+FACTS = (Scope.PULLS_WRITE,)
+EITHER = (Scope.DEPLOYMENTS_WRITE, Scope.PULLS_WRITE)
+ADMIN = (Scope.ADMIN,)
 
 PAGES: tuple[Page, ...] = (
     page("/", home.home, scopes=READ),
@@ -24,6 +40,28 @@ PAGES: tuple[Page, ...] = (
     page("/deployments/{id:int}/delete", deployment.delete, scopes=DEPLOY, changes=True),
     page("/pulls", pulls.explorer, scopes=READ),
     page("/pulls/{repository:path}/{number:int}", pulls.shown, scopes=READ),
+    page("/imports", imports.explorer, scopes=READ),
+    page("/imports", imports.upload, scopes=EITHER, changes=True, takes_file=True),
+    page("/imports/template.csv", file_import.template, scopes=READ),
+    page("/imports/{id:int}", file_import.shown, scopes=READ),
+    page("/imports/{id:int}/rows.csv", file_import.export, scopes=READ),
+    page("/imports/{id:int}/preview", file_import.preview, scopes=EITHER, changes=True),
+    page("/imports/{id:int}/apply", file_import.apply, scopes=EITHER, changes=True),
+    page("/imports/{id:int}/undo", file_import.undo, scopes=EITHER, changes=True),
+    page("/rules", rules.listed, scopes=READ),
+    page("/rules/edit", rules.edit, scopes=DEPLOY),
+    page("/rules/edit", rules.change, scopes=DEPLOY, changes=True),
+    page("/rules/delete", rules.delete, scopes=DEPLOY, changes=True),
+    page("/rules/paths", path_rules.listed, scopes=READ),
+    page("/rules/paths/edit", path_rules.edit, scopes=FACTS),
+    page("/rules/paths/edit", path_rules.change, scopes=FACTS, changes=True),
+    page("/rules/paths/delete", path_rules.delete, scopes=FACTS, changes=True),
+    page("/access", access.tokens, scopes=ADMIN),
+    page("/access", access.create_token, scopes=ADMIN, changes=True),
+    page("/access/tokens/{id:int}/revoke", access.revoke_token, scopes=ADMIN, changes=True),
+    page("/access/accounts", access.accounts, scopes=ADMIN),
+    page("/access/accounts", access.create_account, scopes=ADMIN, changes=True),
+    page("/access/accounts/change", access.change_account, scopes=ADMIN, changes=True),
     page("/badge/pulls/{repository:path}/{number:int}.svg", badges.badge),
 )
 

@@ -18,6 +18,7 @@ from shipmark.domain.model import LAST_NUMBER
 from shipmark.web import cookies
 from shipmark.web.charts.specification import Chart
 from shipmark.web.fields import Fields
+from shipmark.web.file_form import FileForm
 from shipmark.web.messages import DONE
 from shipmark.web.navigation import SECTIONS
 from shipmark.web.site import Site
@@ -37,7 +38,8 @@ class DrawnChart:
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
-    """What a handler is given. ``form`` is empty but for requests that change something.
+    """What a handler is given. ``form`` is empty but for requests that change something; ``file``
+    is what comes behind its fields, where a file does.
 
     ``address`` is where browsers reach us; its path, if it has one, is the ``prefix`` of links.
     """
@@ -49,6 +51,7 @@ class Visit:
     form: Fields
     address: str
     prefix: str
+    file: FileForm | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property

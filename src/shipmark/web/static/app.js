@@ -48,5 +48,42 @@ function applyFilters() {
   }
 }
 
+// A file may be dropped anywhere on the form that takes one.
+function takeDrops() {
+  for (const field of document.querySelectorAll(".drop input[type=file]")) {
+    const { form } = field;
+    form.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      form.classList.add("dropping");
+    });
+    form.addEventListener("dragleave", () => form.classList.remove("dropping"));
+    form.addEventListener("drop", (event) => {
+      event.preventDefault();
+      form.classList.remove("dropping");
+      if (event.dataTransfer.files.length) field.files = event.dataTransfer.files;
+    });
+  }
+}
+
+// What goes on by itself is shown as it goes on, and the whole page anew once it came to its end.
+async function follow() {
+  const part = document.querySelector("[data-follow]");
+  if (!part) return;
+  const address = part.dataset.follow;
+  try {
+    const answer = await fetch(address);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const now = page.getElementById(part.id);
+    if (!now || !now.dataset.follow) return window.location.replace(address);
+    const [told, tells] = [part, now].map((one) => one.querySelector("[aria-live]"));
+    told.replaceChildren(...tells.childNodes);
+  } catch (error) {
+    console.info("The server does not answer now; asked again soon.", error);
+  }
+  window.setTimeout(follow, 1500);
+}
+
 drawCharts();
 applyFilters();
+takeDrops();
+window.setTimeout(follow, 1000);
