@@ -32,6 +32,8 @@ from shipmark.application.forges import ForgeAway, ForgeTrouble
 from shipmark.application.inbox import Inbox
 from shipmark.application.look_ups import LookUps
 from shipmark.application.loop import Loop
+from shipmark.application.metric_queries import FixRules
+from shipmark.application.metrics import MetricRules
 from shipmark.application.policy import Policy
 from shipmark.application.rules import infer
 from shipmark.application.validate_file import Write
@@ -98,6 +100,20 @@ def policy_of(settings: Settings) -> Policy:
         paths=GitIgnoreEngine(),
         read_rules_file=read_rules_file,
     )
+
+
+def metric_rules_of(settings: Settings) -> MetricRules:
+    """What the settings say about metrics."""
+    return MetricRules(
+        incident_within=settings.incident_within,
+        fixes=FixRules(
+            titles=_listed(settings.rework_titles), labels=_listed(settings.rework_labels)
+        ),
+    )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 def running_webhooks(settings: Settings) -> dict[str, RunningWebhook]:
@@ -364,6 +380,7 @@ def build(settings: Settings) -> Starlette:
                 schema_version=partial(schema_version, database),
                 newest_version=migrations.newest_version(),
                 hooks=hooks_of(settings),
+                metric_rules=metric_rules_of(settings),
             )
             app.state.api = api
             app.state.site = site_of(settings, api)

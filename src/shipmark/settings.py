@@ -161,6 +161,21 @@ class Settings:
         "how often what was imported from a forge is brought up to date",
         default=timedelta(hours=6),
     )
+    incident_within: timedelta = _setting(
+        time_span,
+        "how long after a deployment an incident of its service is taken to follow from it",
+        default=timedelta(days=1),
+    )
+    rework_titles: str = _setting(
+        str,
+        "how titles of pull requests begin that are unplanned fixes, with commas between",
+        default="hotfix, [hotfix], revert",
+    )
+    rework_labels: str = _setting(
+        str,
+        "labels of pull requests that are unplanned fixes, with commas between",
+        default="hotfix, revert",
+    )
     log_level: str = _setting(
         _choice("debug", "info", "warning", "error"),
         "least important log line written",

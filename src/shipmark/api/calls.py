@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from shipmark.api.arrivals import Arrivals
 from shipmark.api.look_ups import LookUps
 from shipmark.application.deliveries import Hook
+from shipmark.application.metrics import MetricRules
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.tokens import Token, authenticate
 from shipmark.application.works import Works
@@ -44,6 +45,7 @@ class Api:
     newest_version: str
     hooks: Mapping[str, Hook] = field(default_factory=dict)
     last_noted: dict[int, datetime] = field(default_factory=dict)
+    metric_rules: MetricRules = MetricRules()
 
     @cached_property
     def tokens(self) -> LookUps[str, Token | ShipmarkError]:

@@ -4,7 +4,7 @@ Checks run in this order: token, account, scope, parsing, required arguments, th
 argument. Look-ups come last, in the use case.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, get_type_hints
@@ -20,8 +20,11 @@ from shipmark.api.auth import authorise
 from shipmark.api.calls import Api, Call
 from shipmark.api.decoding import Arguments, decode, forms, unknown, warnings
 from shipmark.api.errors import json_response
+from shipmark.api.tables import AnswerFormat, csv_response
 from shipmark.application.tokens import Scope
 from shipmark.domain.errors import InvalidJSON, PayloadTooLarge
+
+Table = tuple[Iterable[Mapping[str, Any]], Iterable[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,7 @@ class Method:
     reads: bool = False
     streams: bool = False
     documents: type[Arguments]
+    as_table: Callable[[Any], Table] | None = None
 
     @property
     def path(self) -> str:
@@ -50,11 +54,11 @@ class Method:
         """The Starlette route of this method."""
 
         async def endpoint(request: Request) -> Response:
-            return json_response(await self.answer(request))
+            return await self.respond(request)
 
         return Route(self.path, endpoint, methods=self.verbs, name=self.name)
 
-    async def answer(self, request: Request) -> Answer:
+    async def respond(self, request: Request) -> Response:
         """Authorise, parse, call, answer."""
         api: Api = request.app.state.api
         caller = await authorise(api, request.headers.get("Authorization"), self.scopes)
@@ -71,11 +75,15 @@ class Method:
         # A method that takes no arguments reads the body itself.
         parsed = body if forms(self.takes) else b""
         sent = merged(request.scope["query_string"], parsed, content_type)
-        answer = await self.handler(call, decode(self.takes, sent))
+        arguments = decode(self.takes, sent)
+        answer = await self.handler(call, arguments)
+        if self.as_table is not None and getattr(arguments, "format", None) is AnswerFormat.CSV:
+            next_cursor = getattr(answer, "next_cursor", None)
+            return csv_response(*self.as_table(answer), name=self.name, next_cursor=next_cursor)
         told = warnings(unknown(self.takes, sent))
         if told:
             answer = msgspec.structs.replace(answer, warnings=[*(answer.warnings or ()), *told])
-        return answer
+        return json_response(answer)
 
 
 def method(
@@ -86,11 +94,14 @@ def method(
     reads: bool = False,
     streams: bool = False,
     documents: type[Arguments] | None = None,
+    as_table: Callable[[Any], Table] | None = None,
 ) -> Method:
     """A line of the route table; what it takes and answers stands in the handler's signature.
 
     ``documents`` is what a handler takes that reads the body itself. ``streams``: it reads the body
     as it comes, however large, and its arguments stand in the query string.
+    ``documents`` is what a handler takes that reads the body itself. ``as_table`` is for one that
+    takes a ``format``: the answer as rows and the names of their columns.
     """
     hints = get_type_hints(handler)
     answers = hints.pop("return")
@@ -104,6 +115,7 @@ def method(
         reads=reads,
         streams=streams,
         documents=documents or takes,
+        as_table=as_table,
     )
 
 
