@@ -38,6 +38,8 @@ lint: $(VENV)/.development
 	$(BIN)/lint-imports
 
 suite: $(VENV)/.development
+	@command -v chromium chromium-browser google-chrome > /dev/null || \
+		echo 'NO CHROMIUM HERE: pages are not tested in a browser. (Debian: apt-get install chromium)' >&2
 	$(BIN)/python -m pytest -n 2 $(TEST_ARGS)
 
 bench: $(VENV)/.development

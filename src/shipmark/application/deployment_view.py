@@ -35,7 +35,7 @@ def deployment_view(tx: ReadTransaction, id_: int, page: Page) -> DeploymentView
     around = tx.reports.deployments_around(found.row.deployment, EACH_SIDE)
     return DeploymentView(
         reported=found,
-        explanation=explain_deployment(tx, found.row),
+        explanation=explain_deployment(tx, found.row, found.shipped),
         windows=() if own is None else tx.reports.windows_around(own, EACH_SIDE),
         neighbours=tx.reports.deployments_by_id(around),
     )

@@ -45,8 +45,10 @@ MOST_LEFT_OUT = 100
 MOST_CARRIED = 100
 
 
-def explain_deployment(tx: ReadTransaction, row: DeploymentRow) -> DeploymentExplanation:
-    """Explain one deployment as it stands now."""
+def explain_deployment(
+    tx: ReadTransaction, row: DeploymentRow, shipped: int
+) -> DeploymentExplanation:
+    """Explain one deployment as it stands now; ``shipped`` is how many pull requests it ships."""
     one = row.deployment
     evidence = Evidence(tx, [one])
     match = evidence.match(one)
@@ -64,7 +66,6 @@ def explain_deployment(tx: ReadTransaction, row: DeploymentRow) -> DeploymentExp
         listed=tuple(_listed(sha, evidence.of(one, sha)) for sha in one.merge_commit_shas),
         words=(),
     )
-    shipped = tx.deployments.count_shipped([one]).get(one.id, 0)
     return replace(explanation, words=tuple(deployment_words(row, explanation, shipped)))
 
 

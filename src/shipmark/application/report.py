@@ -69,7 +69,7 @@ def explained_deployment(
 ) -> tuple[Reported, DeploymentExplanation]:
     """A deployment with its explanation. Raises DeploymentNotFound."""
     (found,) = reported(tx, [deployment(tx, id_, reference_id)])
-    return found, explain_deployment(tx, found.row)
+    return found, explain_deployment(tx, found.row, found.shipped)
 
 
 def deployments(

@@ -52,10 +52,10 @@ def sought(text: str) -> Sought:
 
 def find_deployments(
     tx: ReadTransaction,
-    text: str,
     filter_: DeploymentFilter,
     page: Page,
     *,
+    text: str,
     service: str | None = None,
     repository: str | None = None,
 ) -> list[Reported]:
@@ -80,10 +80,10 @@ def find_deployments(
 
 def find_pulls(
     tx: ReadTransaction,
-    text: str,
     filter_: PullFilter,
     page: Page,
     *,
+    text: str,
     service: str | None = None,
     repository: str | None = None,
 ) -> list[PullRow]:
@@ -91,7 +91,9 @@ def find_pulls(
     words of their title. Raises RepositoryNotFound."""
     filter_ = narrowed(tx, filter_, service=service, repository=repository)
     meant, search = sought(text), tx.search
-    found = {*search.pulls_titled(text.split()[:MOST_WORDS], filter_, newest=NEWEST)}
+    # Whether each was shipped is asked of those that are found, not of all whose title is read.
+    read = replace(filter_, deployed=None, service_id=None)
+    found = {*search.pulls_titled(text.split()[:MOST_WORDS], read, newest=NEWEST)}
     found.update(search.pulls_by(text, MOST_FOUND))
     if meant.sha is not None:
         found.update(search.pulls_with_commit(meant.sha, MOST_FOUND))

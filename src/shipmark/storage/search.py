@@ -20,6 +20,9 @@ from shipmark.storage.tables import (
 from shipmark.storage.windows import Windows
 
 LAST_CHARACTER = "\U0010ffff"
+MOST_READ = 1000
+"""Rows that are found by reading them, at most."""
+
 NEWEST_FIRST = (deployments.c.deployed_at.desc(), deployments.c.reference_id.desc())
 LAST_MERGED_FIRST = (pulls.c.listed_at.desc(), pulls.c.id.desc())
 
@@ -51,7 +54,7 @@ class Search:
         self, key: str, value: str, filter_: DeploymentFilter, *, newest: int
     ) -> list[int]:
         recent = (
-            select(deployments.c.id, deployments.c.metadata)
+            select(deployments.c.id, deployments.c.metadata, deployments.c.deployed_at)
             .where(*deployment_conditions(filter_))
             .order_by(*NEWEST_FIRST)
             .limit(newest)
@@ -62,7 +65,7 @@ class Search:
         query = select(recent.c.id).where(
             or_(*(recent.c.metadata.contains(one, autoescape=True) for one in written))
         )
-        return self._ids(query, newest)
+        return self._ids(query.order_by(recent.c.deployed_at.desc()), MOST_READ)
 
     def shipping(self, pull_ids: Collection[int], limit: int) -> list[int]:
         holding = {deployment for _, _, deployment in self._windows.covering(pull_ids)}
@@ -99,7 +102,7 @@ class Search:
         self, words: Collection[str], filter_: PullFilter, *, newest: int
     ) -> list[int]:
         recent = (
-            select(pulls.c.id, pulls.c.title)
+            select(pulls.c.id, pulls.c.title, pulls.c.listed_at)
             .where(*pull_conditions(filter_))
             .order_by(*LAST_MERGED_FIRST)
             .limit(newest)
@@ -109,7 +112,7 @@ class Search:
         query = select(recent.c.id).where(
             and_(*(title.contains(word.lower(), autoescape=True) for word in words))
         )
-        return self._ids(query, newest)
+        return self._ids(query.order_by(recent.c.listed_at.desc()), MOST_READ)
 
     def _ids(self, query: Select[Any] | CompoundSelect[Any], limit: int) -> list[int]:
         return list(self._connection.scalars(query.limit(limit)))

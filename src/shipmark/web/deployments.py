@@ -66,20 +66,10 @@ class Question:
 
     def answer(self, tx: ReadTransaction, page: Page) -> list[Reported]:
         """A page of what is found. Raises RepositoryNotFound."""
-        find = report.deployments if self.text is None else partial(_find, text=self.text)
+        find = report.deployments
+        if self.text is not None:
+            find = partial(search.find_deployments, text=self.text)
         return find(tx, self.filter, page, service=self.service, repository=self.repository)
-
-
-def _find(
-    tx: ReadTransaction,
-    filter_: DeploymentFilter,
-    page: Page,
-    *,
-    text: str,
-    service: str | None,
-    repository: str | None,
-) -> list[Reported]:
-    return search.find_deployments(tx, text, filter_, page, service=service, repository=repository)
 
 
 def question(fields: Fields) -> Question:

@@ -3,7 +3,7 @@
 from starlette.routing import BaseRoute, Route
 
 from shipmark.application.tokens import Scope
-from shipmark.web import deployment, deployments, home, sign_in, static_files
+from shipmark.web import badges, deployment, deployments, home, pulls, sign_in, static_files
 from shipmark.web.page import Page, page
 
 READ = (Scope.READ,)
@@ -22,6 +22,9 @@ PAGES: tuple[Page, ...] = (
     page("/deployments/{id:int}/edit", deployment.change, scopes=DEPLOY, changes=True),
     page("/deployments/{id:int}/retry", deployment.retry, scopes=DEPLOY, changes=True),
     page("/deployments/{id:int}/delete", deployment.delete, scopes=DEPLOY, changes=True),
+    page("/pulls", pulls.explorer, scopes=READ),
+    page("/pulls/{repository:path}/{number:int}", pulls.shown, scopes=READ),
+    page("/badge/pulls/{repository:path}/{number:int}.svg", badges.badge),
 )
 
 

@@ -52,6 +52,11 @@ class Visit:
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
+    def origin(self) -> str:
+        """Our address without the prefix of links."""
+        return self.address.removesuffix(self.prefix)
+
+    @property
     def is_secure(self) -> bool:
         """Whether browsers reach us over TLS."""
         return self.address.startswith("https:")

@@ -1,0 +1,91 @@
+"""Pull requests: the list, and where each of them is."""
+
+from functools import partial
+
+from starlette.responses import Response
+
+from shipmark.application import report, search
+from shipmark.application.queries import Page, PullFilter, PullRow
+from shipmark.application.whereabouts import Whereabouts, whereabouts
+from shipmark.domain.model import BEGINNING, DEFAULT_ENVIRONMENT
+from shipmark.web.fields import Fields, cursor_text
+from shipmark.web.visit import Visit
+
+PATH = "/pulls"
+SHOWN = 50
+FILTERS = (
+    "q",
+    "repository",
+    "author",
+    "base",
+    "service",
+    "deployed",
+    "environment",
+    "since",
+    "until",
+)
+DEPLOYED = (("", "Any"), ("yes", "Shipped"), ("no", "Merged, not shipped"))
+
+
+async def explorer(visit: Visit) -> Response:
+    """Pull requests, last merged first, by any of the filters together."""
+    fields = visit.query
+    filter_, text = _filter(fields), fields.text("q")
+    find = report.pulls if text is None else partial(search.find_pulls, text=text)
+    asked = partial(
+        find,
+        filter_=filter_,
+        page=Page(limit=SHOWN + 1, after=fields.cursor(int)),
+        service=fields.text("service"),
+        repository=fields.text("repository"),
+    )
+    found: list[PullRow] = []
+    if not fields.problems:
+        with fields.refusing():
+            found = await visit.read(asked)
+    return visit.render(
+        "pulls.html",
+        rows=found[:SHOWN],
+        next=_next(found),
+        filters=fields.kept(*FILTERS),
+        deployed=DEPLOYED,
+        newest=search.NEWEST,
+        default_environment=DEFAULT_ENVIRONMENT,
+    )
+
+
+def _filter(fields: Fields) -> PullFilter:
+    return PullFilter(
+        base_ref=fields.text("base"),
+        author=fields.text("author"),
+        deployed=fields.flag("deployed"),
+        environment=fields.text("environment") or DEFAULT_ENVIRONMENT,
+        since=fields.since(),
+        until=fields.until(),
+    )
+
+
+def _next(found: list[PullRow]) -> str | None:
+    if len(found) <= SHOWN:
+        return None
+    last = found[SHOWN - 1].pull
+    return cursor_text(last.merged_at or BEGINNING.at, last.id)
+
+
+async def shown(visit: Visit) -> Response:
+    """Where a pull request is, for each service and environment."""
+    found: Whereabouts = await visit.read(
+        lambda tx: whereabouts(tx, visit.path("repository"), visit.path("number"))
+    )
+    return visit.render(
+        "pull.html",
+        found=found,
+        row=found.row,
+        pull=found.row.pull,
+        lives=[found.liveness(one) for one in found.environments]
+        or [found.liveness(DEFAULT_ENVIRONMENT)],
+        ids={
+            (one.deployment.reference_id, one.service.identifier): one.deployment.id
+            for one in found.shipping
+        },
+    )

@@ -1,0 +1,263 @@
+"""The explorer of deployments and its CSV, and a deployment's page."""
+
+import csv
+import io
+import re
+
+import pytest
+from tests.shops import Shop, when
+from tests.web.people import Person
+
+
+@pytest.fixture
+def person(shop: Shop, person: Person) -> Person:
+    """Someone who looks at a shop in which 1 and 2, then 3 were shipped, after one that failed."""
+    shop.merge_all([1, 2, 3], title="Sell apples", author="ines")
+    deploy(shop, 2.1, "failed", commit_sha=shop.sha(1), success=False)
+    deploy(shop, 2.5, "first", commit_sha=shop.sha(2), metadata={"region": "eu", "try": 7})
+    deploy(shop, 3.5, "second", commit_sha=shop.sha(3), source_name="Argo CD")
+    deploy(shop, 4, "back", commit_sha=shop.sha(2))
+    deploy(shop, 5, "waits", commit_sha="abcdef123", environment="staging")
+    return person
+
+
+def deploy(shop: Shop, hours: float, name: str, **arguments: object) -> None:
+    shop.deploy(hours, reference_id=shop.reference(name), **arguments)
+
+
+def found(person: Person, shop: Shop, **query: str) -> list[str]:
+    """The names of the deployments that the explorer shows for a query, in its order."""
+    person.get("/deployments", **query)
+    assert person.page.status_code == 200, person.words
+    return re.findall(rf">{shop.repository}/([a-z0-9]+)</a>", person.page.text)
+
+
+def open_page(person: Person, shop: Shop, name: str) -> str:
+    """What the page of a deployment says."""
+    person.get(page_of(shop, name))
+    assert person.page.status_code == 200
+    return person.words
+
+
+def page_of(shop: Shop, name: str) -> str:
+    url: str = shop.info(shop.reference(name))["url"]
+    return url.removeprefix(shop.server.base_url)
+
+
+def test_they_are_shown_newest_first(person: Person, shop: Shop) -> None:
+    everything = ["waits", "back", "second", "first", "failed"]
+    assert found(person, shop, repository=shop.repository) == everything
+    assert found(person, shop, service=shop.service) == everything
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ({"environment": "staging"}, ["waits"]),
+        ({"source": "Argo CD"}, ["second"]),
+        ({"success": "no"}, ["failed"]),
+        ({"status": "attributed"}, ["second", "first"]),
+        ({"since": "2024-06-01T15:30:00Z"}, ["waits", "back", "second"]),
+        ({"until": "2024-06-01T15:30"}, ["first", "failed"]),
+        ({"since": "2024-06-01", "until": "2024-06-01"}, 5 * ["any"]),
+        ({"since": "2024-06-02"}, []),
+        ({"status": "pending", "success": "no"}, []),
+        ({"service": "nobody's"}, []),
+    ],
+)
+def test_filters_narrow_together(
+    person: Person, shop: Shop, query: dict[str, str], names: list[str]
+) -> None:
+    narrowed = found(person, shop, repository=shop.repository, **query)
+    assert len(narrowed) == 5 if "any" in names else narrowed == names
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("{repository}/fir", ["first"]),
+        ("{repository}", ["waits", "back", "second", "first", "failed"]),
+        ("{sha2}", ["back", "first"]),
+        ("{short3}", ["second"]),
+        ("#1", ["first"]),
+        ("3", ["second"]),
+        ("region:eu", ["first"]),
+        ("try:7", ["first"]),
+        ("region:e", []),
+        ("abcdef1", ["waits"]),
+        ("nothing of the kind", []),
+        ('"quotes\\:%_', []),
+    ],
+)
+def test_a_search_finds_what_is_remembered(
+    person: Person, shop: Shop, text: str, names: list[str]
+) -> None:
+    text = text.format(repository=shop.repository, sha2=shop.sha(2).upper(), short3=shop.sha(3)[:7])
+    assert found(person, shop, q=text, repository=shop.repository) == names
+
+
+def test_pages_follow_each_other_without_gap_or_repeat(shop: Shop, person: Person) -> None:
+    for number in range(55):
+        deploy(shop, 10, f"more{number}", environment="many")
+    names = found(person, shop, repository=shop.repository, environment="many")
+    assert len(names) == 50
+    older = re.findall(r'href="([^"]+)" rel="next"', person.page.text)[0].replace("&amp;", "&")
+    person.get(older)
+    rest = re.findall(rf">{shop.repository}/([a-z0-9]+)</a>", person.page.text)
+    assert len(rest) == 5
+    assert len({*names, *rest}) == 55
+    assert "Newest" in person.words
+    assert "rel=" not in person.page.text.partition("<main")[2]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"since": "yesterday"}, "since is 'yesterday'; it must be a day like 2026-03-12"),
+        ({"until": "1066-10-14"}, "in 1990 or later"),
+        ({"until": "9999-12-31"}, "until is '9999-12-31'"),
+        ({"status": "good"}, "one of attributed, pending, expired, none"),
+        ({"success": "perhaps"}, "it must be yes or no"),
+        ({"after": "nonsense"}, "as a link to the next page has it"),
+        ({"after": "0001-01-01T00:00:00+23:59,x"}, "as a link to the next page has it"),
+        ({"service": "x" * 300}, "at most 255 characters"),
+        ({"q": "a\0b"}, "without NUL"),
+        ({"repository": "no/such"}, "no/such"),
+    ],
+)
+def test_what_cannot_be_is_said_beside_its_field(
+    person: Person, query: dict[str, str], said: str
+) -> None:
+    assert person.get("/deployments", **query).status_code == 400
+    assert said in person.words
+    assert person.http.get("/deployments.csv", params=query).status_code in (200, 400)
+
+
+@pytest.mark.parametrize("query", ["%ff=%ff", "q=%ff", "since=%F0%9F%9A%80", "&&=&", "a" * 5000])
+def test_no_query_string_breaks_a_page(person: Person, query: str) -> None:
+    for path in ("/deployments", "/pulls", "/deployments.csv", "/sign-in"):
+        assert person.http.get(f"{path}?{query}").status_code in (200, 400)
+
+
+def test_an_empty_explorer_says_what_to_send(person: Person, shop: Shop) -> None:
+    assert found(person, shop, service="nobody") == []
+    assert "No deployment fits this filter" in person.words
+
+
+def test_the_csv_has_all_that_the_filter_has(person: Person, shop: Shop) -> None:
+    answer = person.http.get("/deployments.csv", params={"repository": shop.repository})
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    names = [row["reference_id"].rpartition("/")[2] for row in rows]
+    assert names == ["waits", "back", "second", "first", "failed"]
+    assert (rows[3]["pull_requests"], rows[3]["status"]) == ("2", "attributed")
+    assert rows[2]["deployed_at"] == when(3.5)
+
+
+def test_the_csv_marks_what_a_spreadsheet_would_run_as_text(person: Person, shop: Shop) -> None:
+    deploy(shop, 9, "sheet", source_name="=1+1", environment="sheet")
+    query = {"repository": shop.repository, "environment": "sheet"}
+    assert ",'=1+1," in person.http.get("/deployments.csv", params=query).text
+
+
+def test_a_page_says_what_was_shipped_and_why(person: Person, shop: Shop) -> None:
+    words = open_page(person, shop, "first")
+    assert f"2 pull requests shipped to {shop.service} in production" in words
+    assert "it is the merge commit of #2" in words
+    assert "#1 Sell apples ines" in words
+    assert "1 h 30 min" in words
+    assert "region eu" in words
+    assert "/second" in words.partition("Before and after")[2]
+
+
+def test_a_page_draws_the_window_among_those_around_it(person: Person, shop: Shop) -> None:
+    open_page(person, shop, "second")
+    drawing = person.page.text.partition('<svg class="timeline"')[2].partition("</svg>")[0]
+    assert drawing.count('class="window"') == 2
+    here = drawing.partition('class="here"')[2]
+    assert f"{shop.repository}/second" in here
+    assert here.count('class="merge"') == 1
+
+
+def test_a_failed_deployment_shows_what_it_carried(person: Person, shop: Shop) -> None:
+    words = open_page(person, shop, "failed")
+    assert "Had it succeeded, it would have shipped: #1" in words
+
+
+def test_a_rollback_is_shown_as_one(person: Person, shop: Shop) -> None:
+    words = open_page(person, shop, "back")
+    assert "rollback" in words
+    assert "it deploys less than was deployed before" in words
+
+
+def test_what_waits_is_retried_with_a_button(person: Person, shop: Shop) -> None:
+    assert "Retry attribution" in open_page(person, shop, "waits")
+    shop.merge(9, merge_commit_sha="abcdef1230".ljust(40, "0"))
+    answer = person.post(f"{page_of(shop, 'waits')}/retry")
+    assert answer.headers["Location"].endswith("?done=deployment-retried")
+    assert "Attribution was tried again." in (
+        person.get(answer.headers["Location"]) and person.words
+    )
+    assert shop.info(shop.reference("waits"))["attribution"]["status"] == "attributed"
+
+
+def test_editing_takes_what_the_api_takes(person: Person, shop: Shop) -> None:
+    person.get(f"{page_of(shop, 'second')}/edit")
+    fields = values_of(person.page.text) | {"environment": "canary", "source_name": ""}
+    answer = person.post(f"{page_of(shop, 'second')}/edit", **fields, metadata='{"a": 1}')
+    assert answer.status_code == 303, answer.text
+    changed = shop.info(shop.reference("second"))
+    assert (changed["environment"], changed["source_name"]) == ("canary", None)
+    assert changed["metadata"] == {"a": 1}
+    assert changed["commit_sha"] == shop.sha(3)
+    assert changed["attribution"]["pull_requests"] == 3
+
+
+def test_an_edit_that_is_refused_keeps_what_was_typed(person: Person, shop: Shop) -> None:
+    person.get(f"{page_of(shop, 'second')}/edit")
+    fields = values_of(person.page.text) | {"commit_sha": "xyz", "environment": "typed"}
+    answer = person.post(f"{page_of(shop, 'second')}/edit", **fields)
+    assert answer.status_code == 422
+    assert "commit_sha is &#39;xyz&#39;" in answer.text
+    assert 'value="typed"' in answer.text
+    assert shop.info(shop.reference("second"))["environment"] == "production"
+
+
+def values_of(page: str) -> dict[str, str]:
+    """What the fields of a form hold."""
+    return dict(re.findall(r'<input id="f-\w+" name="(\w+)" type="\w+" value="([^"]*)"', page))
+
+
+def test_deleting_leaves_the_rest_as_if_it_had_never_been(person: Person, shop: Shop) -> None:
+    open_page(person, shop, "first")
+    answer = person.post(f"{page_of(shop, 'first')}/delete")
+    assert answer.headers["Location"] == "/deployments?done=deployment-deleted"
+    assert shop.info(shop.reference("second"))["attribution"]["pull_requests"] == 3
+
+
+def test_who_may_only_read_has_no_buttons_and_changes_nothing(person: Person, shop: Shop) -> None:
+    page = page_of(shop, "waits")
+    with Person(shop.server) as reader:
+        reader.sign_in(shop.server.token("read"))
+        reader.get(page)
+        assert not {"Edit", "Retry attribution", "Delete…"} & set(reader.words.split())
+        assert "Retry" not in reader.words
+        for action in ("retry", "delete", "edit"):
+            assert reader.post(f"{page}/{action}").status_code == 403
+        assert reader.get(f"{page}/edit").status_code == 403
+    assert shop.info(shop.reference("waits"))["attribution"]["status"] == "pending"
+
+
+@pytest.mark.parametrize("number", ["0", "123456789", "9" * 25])
+def test_a_deployment_that_is_not_there_is_said_so(person: Person, number: str) -> None:
+    assert person.get(f"/deployments/{number}").status_code == 404
+
+
+def test_a_page_of_many_pull_requests_has_more_pages(person: Person, shop: Shop) -> None:
+    shop.merge_all(range(100, 221))
+    deploy(shop, 400, "large", commit_sha=shop.sha(220), service=f"{shop.service}-large")
+    assert "100 pull requests shown" in open_page(person, shop, "large")
+    more = re.findall(r'href="([^"]+)" rel="next"', person.page.text)[0].replace("&amp;", "&")
+    person.get(more)
+    assert "24 pull requests shown" in person.words
+    assert "<figure" in person.page.text

@@ -1,0 +1,207 @@
+"""Pages in Chromium: the main paths by clicking, with and without JavaScript, and hostile text."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from playwright.sync_api import Browser, expect
+from sqlalchemy import update
+from tests.server import LiveServer
+from tests.shops import Shop
+from tests.web.browsers import Window, chromium, window
+
+from shipmark.storage.database import Database
+from shipmark.storage.tables import deployments, pulls
+
+HOSTILE = (
+    '"\'><b id=hostile>{{ 7 * 7 }}</b><img src=x onerror="window.hostile = 1">'
+    "<script>window.hostile = 1</script>"
+)
+SHOWN = """document.body.innerText
+    + [...document.querySelectorAll('input, textarea')].map((field) => field.value).join()"""
+HARM = "#hostile, main script, img[onerror], a[href^=javascript]"
+WIDE = {"width": 1600, "height": 900}
+PHONE = {"width": 390, "height": 800}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def shop(sqlite_server: LiveServer) -> Shop:
+    """A shop that shipped ten pull requests to staging, six of them to production."""
+    made = Shop(sqlite_server)
+    made.merge_all(range(1, 11), title="Sell apples", author="ines", created_at="2024-06-01")
+    made.deploy(6.5, reference_id=made.reference("live"), commit_sha=made.sha(6))
+    made.deploy(
+        10.5, reference_id=made.reference("stage"), commit_sha=made.sha(10), environment="staging"
+    )
+    made.deploy(11, reference_id=made.reference("broken"), commit_sha=made.sha(10), success=False)
+    return made
+
+
+@pytest.fixture
+def opened(browser: Browser, shop: Shop) -> Iterator[Window]:
+    with window(browser, shop.server) as one:
+        yield one
+
+
+def test_from_signing_in_to_why_something_was_shipped(opened: Window, shop: Shop) -> None:
+    page = opened.page
+    page.get_by_label("Repository").fill(shop.repository)
+    page.get_by_role("button", name="Show").click()
+    assert page.url.endswith(f"/deployments?repository={shop.repository.replace('/', '%2F')}")
+    page.get_by_label("Outcome").select_option("Failed")
+    page.wait_for_url("**success=no**")
+    expect(page.get_by_role("row")).to_have_count(2)
+    page.get_by_label("Outcome").select_option("Succeeded")
+    page.wait_for_url("**success=yes**")
+    page.get_by_role("link", name=shop.reference("live")).click()
+    assert "6 pull requests shipped" in opened.text
+    page.get_by_role("link", name="#3", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("#3 Sell apples")
+    assert "live" in page.get_by_role("row", name="staging").inner_text()
+    page.get_by_role("button", name="Sign out").click()
+    assert "You are signed out." in opened.text
+
+
+def test_a_chart_is_drawn_by_the_script_under_our_policy(opened: Window, shop: Shop) -> None:
+    opened.open(page_of(shop, "live"))
+    drawing = opened.page.locator("figure.chart .drawing")
+    assert drawing.locator("path[aria-roledescription=bar]").count() > 1
+    assert drawing.get_attribute("aria-label").startswith("From merge to deployment: 6 pull")
+    drawing.locator("path[aria-label$='Pull requests: 3']").first.hover()
+    expect(opened.page.locator("#vg-tooltip-element")).to_contain_text("Pull requests")
+
+
+def test_deleting_is_asked_again(opened: Window, shop: Shop) -> None:
+    opened.open(page_of(shop, "broken"))
+    assert not opened.page.get_by_role("button", name="Delete this deployment").is_visible()
+    opened.page.get_by_text("Delete…").click()
+    opened.page.get_by_role("button", name="Delete this deployment").click()
+    assert "The deployment was deleted." in opened.text
+
+
+def test_editing_shows_what_changed(opened: Window, shop: Shop) -> None:
+    opened.open(page_of(shop, "broken"))
+    opened.page.get_by_role("link", name="Edit").click()
+    opened.page.get_by_label("Outcome").select_option("Succeeded")
+    opened.page.get_by_role("button", name="Save").click()
+    assert "The deployment was changed and attributed anew." in opened.text
+    assert "4 pull requests shipped" in opened.text
+
+
+def test_light_and_dark_stay_chosen(opened: Window) -> None:
+    page = opened.page
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("button", name="Dark").click()
+    opened.open("/pulls")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    assert page.get_by_role("button", name="Dark").get_attribute("aria-pressed") == "true"
+
+
+def test_the_keyboard_skips_to_the_content(opened: Window) -> None:
+    opened.page.keyboard.press("Tab")
+    assert opened.page.evaluate("document.activeElement.textContent") == "Skip to content"
+    opened.page.keyboard.press("Enter")
+    assert opened.page.evaluate("document.activeElement.id") == "main"
+
+
+@pytest.mark.parametrize(
+    ("colours", "viewport"), [("light", WIDE), ("dark", PHONE)], ids=["wide", "phone"]
+)
+def test_no_page_keeps_anyone_out(
+    browser: Browser, shop: Shop, colours: str, viewport: dict[str, int]
+) -> None:
+    with window(browser, shop.server, color_scheme=colours, viewport=viewport) as opened:
+        for path in (
+            "/deployments",
+            f"/deployments?service=nobody-{shop.number}",
+            page_of(shop, "live"),
+            page_of(shop, "broken"),
+            f"{page_of(shop, 'live')}/edit",
+            f"/pulls?repository={shop.repository}",
+            f"/pulls/{shop.repository}/3",
+            "/sign-in",
+        ):
+            opened.open(path)
+            assert opened.violations() == [], path
+            wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+            assert not opened.page.evaluate(wider), path
+
+
+def test_everything_works_without_javascript(browser: Browser, shop: Shop) -> None:
+    with window(browser, shop.server, java_script_enabled=False) as opened:
+        page = opened.page
+        page.get_by_label("Repository").fill(shop.repository)
+        page.get_by_label("Outcome").select_option("Succeeded")
+        page.get_by_role("button", name="Show").click()
+        page.get_by_role("link", name=shop.reference("live")).click()
+        expect(page.locator("figure.chart svg path[aria-roledescription=bar]")).not_to_have_count(0)
+        page.get_by_text("As a table").click()
+        assert page.get_by_role("cell", name="3", exact=True).first.is_visible()
+        page.get_by_text("Delete…").click()
+        page.get_by_role("button", name="Delete this deployment").click()
+        assert "The deployment was deleted." in opened.text
+
+
+def test_what_strangers_write_is_shown_as_text(browser: Browser, shop: Shop) -> None:
+    service, script = f"{HOSTILE}{shop.number}", "javascript:window.hostile=1"
+    shop.merge(
+        20,
+        title=HOSTILE,
+        author=HOSTILE,
+        head_ref=HOSTILE,
+        labels=[HOSTILE],
+        files=[HOSTILE],
+    )
+    shop.server.call(
+        "deployments.create",
+        deployed_at="2024-06-02T12:00:00Z",
+        repository=shop.repository,
+        commit_sha=shop.sha(20),
+        service={"identifier": service, "name": HOSTILE},
+        environment=HOSTILE,
+        reference_id=f"{HOSTILE}{shop.number}",
+        source_name=HOSTILE,
+        metadata={"key": HOSTILE},
+    )
+    url = shop.server.call("deployments.info", reference_id=service)["deployment"]["url"]
+    with closing(Database(shop.server.database_url)) as database, database.write() as tx:
+        # The API takes no such links; what a forge tells may come another way.
+        tx.connection.execute(
+            update(deployments)
+            .where(deployments.c.reference_id == service)
+            .values(source_url=script)
+        )
+        tx.connection.execute(
+            update(pulls).where(pulls.c.merge_commit_sha == shop.sha(20)).values(url=script)
+        )
+    with window(browser, shop.server) as opened:
+        for path in (
+            f"/deployments?repository={shop.repository}",
+            url,
+            f"{url}/edit",
+            f"/pulls?repository={shop.repository}",
+            f"/pulls/{shop.repository}/20",
+            f"/deployments?q={HOSTILE.replace('&', '%26').replace('#', '%23')}",
+        ):
+            opened.open(path)
+            page = opened.page
+            assert HOSTILE in page.content().replace("&lt;", "<").replace("&gt;", ">").replace(
+                "&quot;", '"'
+            ), path
+            assert (
+                page.locator("#hostile, main script, img[onerror], a[href^=javascript]").count()
+                == 0
+            )
+            assert page.evaluate("window.hostile") is None
+        assert opened.page.goto(f"/badge/pulls/{shop.repository}/20.svg").status == 200
+
+
+def page_of(shop: Shop, name: str) -> str:
+    url: str = shop.info(shop.reference(name))["url"]
+    return url

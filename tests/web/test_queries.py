@@ -1,0 +1,127 @@
+"""No page asks the database more than a handful of questions, however much there is to show."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Engine, event
+from tests.builders import at, sha
+from tests.server import new_token
+
+from shipmark.app import build
+from shipmark.settings import Settings
+
+FEW = 26
+"""Statements of the largest page, the session's among them."""
+
+REPOSITORY = "acme/shop"
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """The statements that are run meanwhile."""
+    run: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            run.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield run
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+async def _statements(client: httpx.AsyncClient) -> dict[str, int]:
+    counts = {}
+    for path in (
+        "/deployments",
+        f"/deployments?repository={REPOSITORY}&q=%233",
+        "/deployments?q=key:1",
+        "/deployments.csv",
+        "/deployments/2",
+        "/deployments/2/edit",
+        "/pulls",
+        f"/pulls?repository={REPOSITORY}&q=apples",
+        f"/pulls/{REPOSITORY}/3",
+        f"/badge/pulls/{REPOSITORY}/3.svg",
+    ):
+        with counted() as run:
+            assert (await client.get(path)).status_code == 200
+        counts[path] = len(run)
+    return counts
+
+
+async def _tell(client: httpx.AsyncClient, token: str, first: int, last: int) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    pulls = [
+        {
+            "repository": REPOSITORY,
+            "number": number,
+            "base_ref": "main",
+            "title": "Sell apples",
+            "merged_at": at(number).isoformat(),
+            "merge_commit_sha": sha(number),
+        }
+        for number in range(first, last)
+    ]
+    await client.post("/api/pulls.import", json={"pulls": pulls}, headers=headers)
+    for number in range(first, last):
+        deployment = {
+            "repository": REPOSITORY,
+            "service": f"service-{number % 4}",
+            "commit_sha": sha(number),
+            "deployed_at": at(number + 0.5).isoformat(),
+            "metadata": {"key": 1},
+        }
+        answer = await client.post("/api/deployments.create", json=deployment, headers=headers)
+        assert answer.json()["ok"], answer.text
+
+
+async def _few_and_many(database_url: str, folder: Path) -> tuple[dict[str, int], dict[str, int]]:
+    token = new_token(database_url)
+    app = build(Settings(database_url=database_url, data_dir=folder, with_worker=False))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+    ):
+        await client.post(
+            "/api/repositories.upsert",
+            json={"name": REPOSITORY, "default_branch": "main"},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        await client.post("/sign-in", data={"token": token})
+        await _tell(client, token, 1, 6)
+        few = await _statements(client)
+        await _tell(client, token, 6, 60)
+        return few, await _statements(client)
+
+
+def test_every_page_asks_few_questions_and_no_more_when_there_is_more(
+    database_url: str, tmp_path: Path
+) -> None:
+    few, many = asyncio.run(_few_and_many(database_url, tmp_path))
+    assert max(many.values()) <= FEW, many
+    assert {path: many[path] - few[path] for path in many if many[path] > few[path] + 2} == {}
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/static/app.css"])
+def test_where_one_signs_in_nothing_is_asked(database_url: str, tmp_path: Path, path: str) -> None:
+    async def ask() -> int:
+        app = build(Settings(database_url=database_url, data_dir=tmp_path, with_worker=False))
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+        ):
+            with counted() as run:
+                await client.get(path)
+            return len(run)
+
+    assert asyncio.run(ask()) == 0
