@@ -9,11 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 from tests.server import PATIENCE, SCRIPT
+
+from shipmark.demo.year import make_year
 
 WITH_A_WRONG_EXPECTATION = """
 from dataclasses import replace
@@ -22,6 +25,24 @@ from shipmark.demo import history
 
 first, *others = history.DEPLOYMENTS
 history.DEPLOYMENTS = (replace(first, ships=(201,)), *others)
+main()
+"""
+
+WITH_A_FORGOTTEN_DEPLOYMENT = """
+from shipmark.cli import main
+from shipmark.demo import story
+
+def without_the_last(now):
+    year = make_year(now)
+    last = max(
+        one["deployed_at"]
+        for one in year.deployments
+        if one["service"] == "api" and one["environment"] == "production" and one["success"]
+    )
+    year.deployments = [one for one in year.deployments if one["deployed_at"] != last]
+    return year
+
+make_year, story.make_year = story.make_year, without_the_last
 main()
 """
 
@@ -179,9 +200,11 @@ def test_a_signal_ends_it_and_nothing_is_left(
     serving: Serving, tmp_path: Path, sign: signal.Signals
 ) -> None:
     listed = httpx.get(
-        f"{serving.url}/api/deployments.list", headers=serving.authorization, trust_env=False
+        f"{serving.url}/api/deployments.list?repository=acme/website",
+        headers=serving.authorization,
+        trust_env=False,
     )
-    assert len(listed.json()["deployments"]) == 17
+    assert len(listed.json()["deployments"]) == 7
     servers = children(serving.process.pid)
     assert servers
     assert list(tmp_path.iterdir())
@@ -197,6 +220,22 @@ def test_a_wrong_answer_is_an_error(tmp_path: Path) -> None:
     assert "The API answers otherwise than the history says. checkout-31 is" in ended.stderr
     assert "Try it" not in ended.stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_what_waits_at_the_end_of_the_year_is_checked(tmp_path: Path) -> None:
+    ended = run(
+        *(sys.executable, "-c", WITH_A_FORGOTTEN_DEPLOYMENT, "demo", "--once"), folder=tmp_path
+    )
+    assert ended.returncode == 1
+    assert "The API answers otherwise than the history says. In orchard/api wait" in ended.stderr
+
+
+def test_the_year_is_the_same_at_every_run_but_for_its_dates() -> None:
+    now = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    year, again = make_year(now), make_year(now)
+    assert (year.pulls, year.deployments) == (again.pulls, again.deployments)
+    assert year.deployments
+    assert all(one["deployed_at"] <= now.isoformat() for one in year.deployments)
 
 
 def test_a_server_that_cannot_start_is_an_error_and_its_log_is_shown(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from shipmark.demo.display import show_address, show_story
+from shipmark.demo.display import show_address, show_story, show_year
 from shipmark.demo.failure import DemoFailed
 from shipmark.demo.server import serving
-from shipmark.demo.story import tell
+from shipmark.demo.story import tell, tell_year
 
 
 class StopRequested(Exception):
@@ -65,6 +65,7 @@ def demo(
     try:
         with serving(port, stop.pause) as server:
             show_story(console, tell(server.client, now))
+            show_year(console, tell_year(server.client, now))
             show_address(console, server.client, now)
             if once:
                 console.print("This was once; without --once the server is there to be tried.")

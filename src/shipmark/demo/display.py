@@ -12,6 +12,7 @@ from shipmark.demo import history
 from shipmark.demo.client import Client
 from shipmark.demo.facts import Deployment, Outcome
 from shipmark.demo.story import Story
+from shipmark.demo.year import Year
 
 COLUMNS = {
     "Deployment": 12,
@@ -40,6 +41,12 @@ def show_story(console: Console, story: Story) -> None:
     _show_words(console, story.pull_words)
 
 
+def show_year(console: Console, year: Year) -> None:
+    """What else was sent, for a look at longer times."""
+    _heading(console, "A made-up year of another organisation, for longer views")
+    _show_words(console, _year_words(year))
+
+
 def show_address(console: Console, client: Client, now: datetime) -> None:
     """Where the server is, and what may be sent to it; every line can be copied as it stands."""
     following = history.NEXT_DEPLOYMENT
@@ -63,6 +70,14 @@ def _loaded_words(story: Story) -> tuple[str, ...]:
         f"{len(history.REPOSITORIES)} repositories, {len(history.PULLS) + 1} pull requests and "
         f"{len(story.outcomes)} deployments were sent to the API of a server of its own.",
         "All it answered is as the history, written by hand, says it must be.",
+    )
+
+
+def _year_words(year: Year) -> tuple[str, ...]:
+    return (
+        f"{len(year.waiting)} repositories, {len(year.pulls)} pull requests and "
+        f"{len(year.deployments)} deployments, among them failed ones and rollbacks.",
+        f"{sum(year.waiting.values())} pull requests are not in production yet, as it must be.",
     )
 
 

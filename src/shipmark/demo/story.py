@@ -1,6 +1,7 @@
 """Tell the history to the API, and hold what it answers against what must come of it."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,11 @@ from shipmark.demo import history
 from shipmark.demo.client import Client
 from shipmark.demo.facts import Deployment, Outcome, Pull
 from shipmark.demo.failure import DemoFailed
+from shipmark.demo.habits import HABITS
+from shipmark.demo.year import PRODUCTION, Year, make_year
+
+PIPELINES = 16
+"""How many callers register the deployments of the year at the same time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,29 @@ def tell(client: Client, now: datetime) -> Story:
         deployment_words=_explained_deployment(client),
         pull_words=_located_pull(client),
     )
+
+
+def tell_year(client: Client, now: datetime) -> Year:
+    """Tell the year of the other organisation, for a look at longer times.
+
+    Raises DemoFailed if something else waits for production than must.
+    """
+    year = make_year(now)
+    for habit in HABITS:
+        client.call("repositories.upsert", name=habit.repository, default_branch="main")
+        if len(habit.services) > 1:
+            paths = {name: [f"{name}/**"] for name in habit.services}
+            client.call("path_rules.upsert", repository=habit.repository, services=paths)
+    client.call("pulls.import", pulls=year.pulls)
+    # As many pipelines would, at once: these are committed together.
+    with ThreadPoolExecutor(PIPELINES) as pipelines:
+        list(pipelines.map(lambda one: client.call("deployments.create", **one), year.deployments))
+    for repository, count in year.waiting.items():
+        answer = client.call(
+            "pulls.list", repository=repository, environment=PRODUCTION, deployed=False, limit=1000
+        )
+        _expect(f"In {repository} wait", count, len(answer["pull_requests"]))
+    return year
 
 
 def _registered() -> tuple[Deployment, ...]:
