@@ -99,9 +99,8 @@ def method(
     """A line of the route table; what it takes and answers stands in the handler's signature.
 
     ``documents`` is what a handler takes that reads the body itself. ``streams``: it reads the body
-    as it comes, however large, and its arguments stand in the query string.
-    ``documents`` is what a handler takes that reads the body itself. ``as_table`` is for one that
-    takes a ``format``: the answer as rows and the names of their columns.
+    as it comes, however large, and its arguments stand in the query string. ``as_table`` is for one
+    that takes a ``format``: the answer as rows and the names of their columns.
     """
     hints = get_type_hints(handler)
     answers = hints.pop("return")
