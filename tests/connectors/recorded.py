@@ -35,7 +35,7 @@ def package(name: str) -> Path:
             _fetch(name, folder)
         except (OSError, subprocess.SubprocessError, tarfile.TarError) as error:
             reason = f"the npm package {name} was not fetched: {error}"
-            pytest.skip(f"RECORDED PAYLOADS ARE NOT TESTED: {reason}")
+            pytest.skip(f"NOT TESTED: {reason}")
     return folder
 
 

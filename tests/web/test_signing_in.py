@@ -1,17 +1,23 @@
 """Signing in, and what a session is good for."""
 
+import re
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from tests.api.tokens import tokens_of
+from tests.databases import sqlite_url_of
 from tests.server import LiveServer
 from tests.shops import Shop
 from tests.web.people import Person
 
-from shipmark.application.tokens import create_account, revoke_token, set_account_active
+from shipmark.application.tokens import create_account, digest, revoke_token, set_account_active
 from shipmark.application.writer import transact
 from shipmark.storage.database import Database
+from shipmark.storage.session_tables import sessions
 from shipmark.web.headers import CONTENT_SECURITY_POLICY
 
 
@@ -61,6 +67,21 @@ def test_behind_tls_the_cookie_is_sent_over_tls_alone(server: LiveServer) -> Non
         cookie = somebody.http.post("/sign-in", data=data, headers=headers).headers["Set-Cookie"]
         assert cookie.startswith("__Host-shipmark=")
         assert "Secure" in cookie.split("; ")
+
+
+def test_below_a_path_every_link_and_way_back_has_it(tmp_path: Path) -> None:
+    url = sqlite_url_of(tmp_path / "below.db")
+    base_url = "http://shop.example/ship"
+    with LiveServer(url, tmp_path, base_url=base_url) as server, Person(server) as somebody:
+        answer = somebody.get("/pulls", author="ines")
+        way_back = "/ship/sign-in?next=%2Fship%2Fpulls%3Fauthor%3Dines"
+        assert answer.headers["Location"] == way_back
+        page = somebody.get("/sign-in", next="/ship/pulls").text
+        assert set(re.findall('(?:href|src|action)="(/[a-z]*)', page)) == {"/ship"}
+        sent = {"token": server.default_token, "next": "/ship/pulls"}
+        from_there = {"Origin": "http://shop.example"}
+        answer = somebody.http.post("/sign-in", data=sent, headers=from_there)
+        assert answer.headers["Location"] == "/ship/pulls"
 
 
 def test_tokens_that_are_refused_sign_nobody_in(shop: Shop) -> None:
@@ -133,6 +154,23 @@ def test_a_form_of_another_site_is_refused(person: Person) -> None:
         assert answer.status_code == 401
     assert person.http.post("/sign-out").status_code == 401
     assert person.http.post("/sign-out", data={"form_token": "ü" * 9}).status_code == 401
+    assert signed_in(person)
+
+
+def test_the_cookie_changes_every_hour_of_use(person: Person) -> None:
+    before = dict(person.http.cookies)
+    with closing(Database(person.server.database_url)) as database, database.write() as tx:
+        now = datetime.now(UTC)
+        own = sessions.c.digest.in_([digest(secret) for secret in before.values()])
+        earlier = update(sessions).where(own).values(renewed_at=now - timedelta(hours=2))
+        tx.connection.execute(earlier)
+    person.get("/deployments")
+    after = dict(person.http.cookies)
+    assert after != before
+    assert person.post("/theme", theme="dark", next="/pulls").status_code == 303
+    assert dict(person.http.cookies).items() > after.items()
+    person.http.cookies.clear()
+    person.http.cookies.update(before)
     assert signed_in(person)
 
 

@@ -29,6 +29,12 @@ from shipmark.domain.model import (
 from shipmark.domain.path_rules import PathRules
 from shipmark.domain.rules import DeployRule
 
+MOST_COUNTED = 1000
+"""What is counted where a page shows a number: of so many, it says that there are as many or more.
+
+The first deployment of a lane may ship a whole history, which takes long to count.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class LaneKey:
@@ -274,8 +280,10 @@ class Deployments(Protocol):
 
     def listed_pulls(self, ids: Collection[int]) -> dict[int, set[int]]: ...
 
-    def count_shipped(self, shipping: Collection[Deployment]) -> dict[int, int]:
-        """How many pull requests each ships, by its id."""
+    def count_shipped(
+        self, shipping: Collection[Deployment], *, roughly: bool = False
+    ) -> dict[int, int]:
+        """How many pull requests each ships, by its id; roughly, up to `MOST_COUNTED` are."""
 
     def claim_due(self, *, limit: int, lease_until: datetime) -> list[int]:
         """Take deployments whose attribution is due, so that no other worker does until then."""

@@ -138,7 +138,10 @@ class Reports(Protocol):
         """What a window would ship if it were stored in this lane."""
 
     def left_out(self, window: Window, limit: int) -> list[LeftOutPull]:
-        """The first pull requests in a stored window's range that it does not ship."""
+        """The first pull requests in a stored window's range that it does not ship.
+
+        Only the first thousands of the range are looked at.
+        """
 
     def mark_before(self, lane_id: int, order: Order) -> Window | None:
         """The window that set the high-water mark which a deployment of that order finds."""

@@ -47,20 +47,27 @@ def deployment(tx: ReadTransaction, id_: int | None, reference_id: str | None) -
     return row
 
 
-def reported(tx: ReadTransaction, rows: Sequence[DeploymentRow]) -> list[Reported]:
-    """The deployments, each with how many pull requests it ships."""
+def reported(
+    tx: ReadTransaction, rows: Sequence[DeploymentRow], *, roughly: bool = False
+) -> list[Reported]:
+    """The deployments, each with how many pull requests it ships; roughly is not for the API."""
     shipping = [
         row.deployment for row in rows if row.deployment.attribution.status is Status.ATTRIBUTED
     ]
-    shipped = tx.deployments.count_shipped(shipping)
+    shipped = tx.deployments.count_shipped(shipping, roughly=roughly)
     return [Reported(row=row, shipped=shipped.get(row.deployment.id, 0)) for row in rows]
 
 
 def deployment_with_pulls(
-    tx: ReadTransaction, id_: int | None, reference_id: str | None, page: Page
+    tx: ReadTransaction,
+    id_: int | None,
+    reference_id: str | None,
+    page: Page,
+    *,
+    roughly: bool = False,
 ) -> Reported:
     """A deployment with a page of what it ships. Raises DeploymentNotFound."""
-    (found,) = reported(tx, [deployment(tx, id_, reference_id)])
+    (found,) = reported(tx, [deployment(tx, id_, reference_id)], roughly=roughly)
     return replace(found, pulls=tx.reports.shipped_pulls(found.row.deployment.id, page))
 
 
@@ -79,10 +86,11 @@ def deployments(
     *,
     service: str | None = None,
     repository: str | None = None,
+    roughly: bool = False,
 ) -> list[Reported]:
     """Deployments, newest first. A service nobody knows has none. Raises RepositoryNotFound."""
     filter_ = narrowed(tx, filter_, service=service, repository=repository)
-    return reported(tx, tx.reports.deployments(filter_, page))
+    return reported(tx, tx.reports.deployments(filter_, page), roughly=roughly)
 
 
 def narrowed(

@@ -58,6 +58,7 @@ def find_deployments(
     text: str,
     service: str | None = None,
     repository: str | None = None,
+    roughly: bool = False,
 ) -> list[Reported]:
     """Deployments that a text means, newest first: by reference_id, by a commit or pull request
     they name or ship, or by key:value in their metadata. Raises RepositoryNotFound."""
@@ -75,7 +76,8 @@ def find_deployments(
         found.update(search.shipping(pulls, MOST_FOUND))
     if meant.pair is not None:
         found.update(search.deployments_with(*meant.pair, filter_, newest=NEWEST))
-    return reported(tx, tx.reports.deployments(replace(filter_, ids=frozenset(found)), page))
+    rows = tx.reports.deployments(replace(filter_, ids=frozenset(found)), page)
+    return reported(tx, rows, roughly=roughly)
 
 
 def find_pulls(

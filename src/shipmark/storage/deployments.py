@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from shipmark.application.ports import Standing
+from shipmark.application.ports import MOST_COUNTED, Standing
 from shipmark.domain.model import (
     SHORT_SHA_LENGTH,
     Attribution,
@@ -33,6 +33,7 @@ from shipmark.storage.sent_rows import among, inserted, packed, updated
 from shipmark.storage.shipped import (
     count_in_window,
     count_listed,
+    count_some_in_window,
     list_ships_any,
     window_ships_any,
 )
@@ -127,11 +128,12 @@ _DELETE = delete(deployments).where(among(deployments.c.id, "ids"))
 _LISTED_PULLS = select(deployment_pulls).where(among(deployment_pulls.c.deployment_id, "ids"))
 _NAMING = _naming()
 _STANDINGS = _standings()
-_COUNT_IN_WINDOWS = (
-    select(windows.c.deployment_id, count_in_window().label("count"))
+_COUNT_IN_WINDOWS, _COUNT_SOME_IN_WINDOWS = (
+    select(windows.c.deployment_id, counted.label("count"))
     .select_from(windows)
     .join(lanes, lanes.c.id == windows.c.lane_id)
     .where(among(windows.c.deployment_id, "ids"), windows.c.raises.is_(true()))
+    for counted in (count_in_window(), count_some_in_window(MOST_COUNTED))
 )
 _COUNT_LISTED = select(deployments.c.id, count_listed()).where(
     among(deployments.c.id, "ids"), deployments.c.success.is_(true())
@@ -265,11 +267,14 @@ class Deployments:
                 listed[row.deployment_id].add(row.pull_id)
         return listed
 
-    def count_shipped(self, shipping: Collection[Deployment]) -> dict[int, int]:
+    def count_shipped(
+        self, shipping: Collection[Deployment], *, roughly: bool = False
+    ) -> dict[int, int]:
         counts: dict[int, int] = defaultdict(int)
         listing = [one.id for one in shipping if one.method is Method.MERGE_COMMIT_SHAS]
         reaching = [one.id for one in shipping if one.method is not Method.MERGE_COMMIT_SHAS]
-        for ids, query in ((reaching, _COUNT_IN_WINDOWS), (listing, _COUNT_LISTED)):
+        in_windows = _COUNT_SOME_IN_WINDOWS if roughly else _COUNT_IN_WINDOWS
+        for ids, query in ((reaching, in_windows), (listing, _COUNT_LISTED)):
             for chunk in chunks(ids):
                 for deployment_id, count in self._connection.execute(query, {"ids": chunk}):
                     counts[deployment_id] += count

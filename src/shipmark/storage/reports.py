@@ -62,6 +62,9 @@ from shipmark.storage.windows import ORDER, Windows, window_of
 
 NEWEST_FIRST = (deployments.c.deployed_at, deployments.c.reference_id)
 LAST_MERGED_FIRST = (pulls.c.listed_at, pulls.c.id)
+MOST_READ = 10_000
+"""Pull requests of a window among which those that it does not ship are looked for."""
+
 NEAREST = 500
 """Deployments of a service among which those of one environment are looked for."""
 
@@ -129,11 +132,18 @@ class Reports:
 
     def shipped_pulls(self, deployment_id: int, page: Page) -> list[PullRow]:
         position = (pulls.c.id, *POSITION)
-        shipped = union_all(
-            shipped_by_window(*position).where(windows.c.deployment_id == deployment_id),
-            shipped_by_list(*position).where(deployments.c.id == deployment_id),
-        ).subquery()
-        return self._page_of(select(shipped.c.id), (shipped.c.merged_at, shipped.c.number), page)
+        # Each window by its whole key and each part cut to the page: then the index of the history
+        # gives the rows in their order, and a baseline of a long history costs what others do.
+        parts = [
+            shipped_by_window(*position).where(
+                windows.c.deployment_id == deployment_id, windows.c.lane_id == window.lane_id
+            )
+            for window in self._windows.of([deployment_id])
+        ]
+        parts.append(shipped_by_list(*position).where(deployments.c.id == deployment_id))
+        found = union_all(*(select(_page(part, page).subquery()) for part in parts)).subquery()
+        query = select(found.c.id).order_by(found.c.merged_at, found.c.number).limit(page.limit)
+        return self.pulls_by_id(list(self._connection.scalars(query)))
 
     def carried_pulls(self, window: Window, lane: LaneKey, page: Page) -> list[PullRow]:
         sent = {
@@ -144,13 +154,7 @@ class Reports:
                 [(lane.repository_id, lane.branch, lane.service_id, lane.environment)]
             ),
         }
-        return self._page_of(_CARRIED.params(sent), POSITION, page)
-
-    def _page_of(self, query: Select[Any], position: tuple[Any, Any], page: Page) -> list[PullRow]:
-        """Pull requests in the order of their branch."""
-        if page.after is not None:
-            query = query.where(tuple_(*position) > sent_row(page.after, like=POSITION))
-        query = query.order_by(*position).limit(page.limit)
+        query = _page(_CARRIED.params(sent), page)
         return self.pulls_by_id(list(self._connection.scalars(query)))
 
     def left_out(self, window: Window, limit: int) -> list[LeftOutPull]:
@@ -161,15 +165,18 @@ class Reports:
             .scalar_subquery()
             .label("listed_by")
         )
+        this = (
+            windows.c.deployment_id == window.deployment_id,
+            windows.c.lane_id == window.lane_id,
+        )
+        windows_in_lanes = windows.join(lanes, lanes.c.id == windows.c.lane_id)
+        near = select(pulls.c.id).select_from(windows_in_lanes.join(pulls, in_window()))
+        first = near.where(*this).order_by(*POSITION).limit(MOST_READ).subquery()
         query = (
             select(pulls.c.id, pulls.c.number, pulls.c.title, listed_by)
-            .select_from(windows)
-            .join(lanes, lanes.c.id == windows.c.lane_id)
-            .join(pulls, and_(in_window(), not_(shipped_in_window())))
-            .where(
-                windows.c.deployment_id == window.deployment_id,
-                windows.c.lane_id == window.lane_id,
-            )
+            .select_from(windows_in_lanes.join(first, true()))
+            .join(pulls, pulls.c.id == first.c.id)
+            .where(*this, not_(shipped_in_window()))
             .order_by(*POSITION)
             .limit(limit)
         )
@@ -340,6 +347,13 @@ class Reports:
 
     def path_rules(self, page: Page) -> Sequence[PathRulesRow]:
         return self._path_rules.page(page)
+
+
+def _page(query: Select[Any], page: Page) -> Select[Any]:
+    """Pull requests in the order of their branch."""
+    if page.after is not None:
+        query = query.where(tuple_(*POSITION) > sent_row(page.after, like=POSITION))
+    return query.order_by(*POSITION).limit(page.limit)
 
 
 def _carried() -> Select[Any]:

@@ -124,6 +124,12 @@ def count_in_window() -> ColumnElement[int]:
     )
 
 
+def count_some_in_window(most: int) -> ColumnElement[int]:
+    """The same, counted up to a number."""
+    some = select(pulls.c.id).where(shipped_in_window()).limit(most).correlate_except(pulls)
+    return select(func.count()).select_from(some.subquery()).scalar_subquery()
+
+
 def count_listed() -> ColumnElement[int]:
     """How many merged pull requests a deployment in the enclosing query lists."""
     listed = deployment_pulls.join(pulls, pulls.c.id == deployment_pulls.c.pull_id)

@@ -64,12 +64,19 @@ class Question:
     service: str | None
     repository: str | None
 
-    def answer(self, tx: ReadTransaction, page: Page) -> list[Reported]:
+    def answer(self, tx: ReadTransaction, page: Page, *, roughly: bool = False) -> list[Reported]:
         """A page of what is found. Raises RepositoryNotFound."""
         find = report.deployments
         if self.text is not None:
             find = partial(search.find_deployments, text=self.text)
-        return find(tx, self.filter, page, service=self.service, repository=self.repository)
+        return find(
+            tx,
+            self.filter,
+            page,
+            service=self.service,
+            repository=self.repository,
+            roughly=roughly,
+        )
 
 
 def question(fields: Fields) -> Question:
@@ -96,7 +103,7 @@ async def explorer(visit: Visit) -> Response:
     found: list[Reported] = []
     if not visit.query.problems:
         with visit.query.refusing():
-            found = await visit.read(lambda tx: asked.answer(tx, page))
+            found = await visit.read(partial(asked.answer, page=page, roughly=True))
     return visit.render(
         "deployments.html",
         rows=found[:SHOWN],

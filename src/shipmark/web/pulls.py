@@ -7,6 +7,7 @@ from starlette.responses import Response
 from shipmark.application import report, search
 from shipmark.application.queries import Page, PullFilter, PullRow
 from shipmark.application.whereabouts import Whereabouts, whereabouts
+from shipmark.domain.errors import PullNotFound, RepositoryNotFound
 from shipmark.domain.model import BEGINNING, DEFAULT_ENVIRONMENT
 from shipmark.web.fields import Fields, cursor_text
 from shipmark.web.visit import Visit
@@ -17,7 +18,6 @@ FILTERS = (
     "q",
     "repository",
     "author",
-    "base",
     "service",
     "deployed",
     "environment",
@@ -56,7 +56,6 @@ async def explorer(visit: Visit) -> Response:
 
 def _filter(fields: Fields) -> PullFilter:
     return PullFilter(
-        base_ref=fields.text("base"),
         author=fields.text("author"),
         deployed=fields.flag("deployed"),
         environment=fields.text("environment") or DEFAULT_ENVIRONMENT,
@@ -74,9 +73,13 @@ def _next(found: list[PullRow]) -> str | None:
 
 async def shown(visit: Visit) -> Response:
     """Where a pull request is, for each service and environment."""
-    found: Whereabouts = await visit.read(
-        lambda tx: whereabouts(tx, visit.path("repository"), visit.path("number"))
-    )
+    try:
+        found: Whereabouts = await visit.read(
+            lambda tx: whereabouts(tx, visit.path("repository"), visit.path("number"))
+        )
+    except RepositoryNotFound as error:
+        # A wrong argument of a call; in a page's address, a page that is not there.
+        raise PullNotFound(error.message) from None
     return visit.render(
         "pull.html",
         found=found,

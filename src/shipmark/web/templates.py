@@ -25,6 +25,7 @@ def environment() -> Environment:
         "exact": words.exact,
         "iso": words.iso,
         "metadata": words.metadata_of,
+        "shipped": words.shipped,
         "short_sha": words.short_sha,
         "span": words.span,
         "web_address": words.web_address,

@@ -126,5 +126,5 @@ class Visit:
     @property
     def own_path(self) -> str:
         """The path and query of this page, to come back to."""
-        url = self.request.url
-        return url.path + (f"?{url.query}" if url.query else "")
+        query = self.request.url.query
+        return self.link(self.request.scope["path"]) + (f"?{query}" if query else "")

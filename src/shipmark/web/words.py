@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from shipmark.application.ports import MOST_COUNTED
+
 MINUTE, HOUR, DAY = 60, 3600, 86400
 STEPS = ((365 * DAY, "y"), (30 * DAY, "mo"), (DAY, "d"), (HOUR, "h"), (MINUTE, "min"))
 
@@ -45,9 +47,14 @@ def iso(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def count(number: int, noun: str, nouns: str | None = None) -> str:
+def count(number: int, noun: str) -> str:
     """A number of things, like 1 pull request or 1 204 pull requests."""
-    return f"{amount(number)} {noun if number == 1 else nouns or noun + 's'}"
+    return f"{amount(number)} {noun if number == 1 else noun + 's'}"
+
+
+def shipped(number: int) -> str:
+    """How many pull requests a deployment ships, of which so many are counted at most."""
+    return f"{amount(number)}{'+' if number >= MOST_COUNTED else ''}"
 
 
 def amount(number: float) -> str:

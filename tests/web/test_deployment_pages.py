@@ -188,6 +188,9 @@ def test_a_rollback_is_shown_as_one(person: Person, shop: Shop) -> None:
     words = open_page(person, shop, "back")
     assert "rollback" in words
     assert "it deploys less than was deployed before" in words
+    taken_back = words.partition("Taken back")[2].partition("Facts")[0]
+    assert "#3 Sell apples" in taken_back
+    assert "#2" not in taken_back
 
 
 def test_what_waits_is_retried_with_a_button(person: Person, shop: Shop) -> None:

@@ -38,8 +38,6 @@ def page_of(shop: Shop, number: int) -> str:
     [
         ({}, [3, 2, 1, 4]),
         ({"author": "ines{number}"}, [2, 1]),
-        ({"base": "main"}, [3, 2, 1, 4]),
-        ({"base": "release"}, []),
         ({"deployed": "yes"}, [2, 1]),
         ({"deployed": "no"}, [3]),
         ({"deployed": "yes", "environment": "staging"}, [3, 2, 1]),
@@ -99,8 +97,7 @@ def test_one_that_nothing_can_have_shipped_says_what_to_send(shop: Shop, person:
 @pytest.mark.parametrize("path", ["no/such/1", "{repository}/999", "{repository}/" + "9" * 25])
 def test_one_that_is_not_there_is_said_so(person: Person, shop: Shop, path: str) -> None:
     path = path.format(repository=shop.repository)
-    assert person.get(f"/pulls/{path}").status_code == 404 or "no/such" in path
-    assert person.page.status_code < 500
+    assert person.get(f"/pulls/{path}").status_code == 404
     assert person.get(f"/badge/pulls/{path}.svg").status_code == 404
 
 

@@ -1,0 +1,65 @@
+"""Values as people read them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shipmark.web import words
+from shipmark.web.sign_in import own_path
+
+NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (61, "1 min 1 s"),
+        (3600, "1 h"),
+        (90061, "1 d 1 h"),
+        (40 * 86400, "1 mo 10 d"),
+        (-61, "−1 min 1 s"),
+        (None, "–"),
+    ],
+)
+def test_a_span_has_its_two_largest_units(seconds: float | None, text: str) -> None:
+    assert words.span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("before", "text"),
+    [
+        (timedelta(seconds=30), "just now"),
+        (timedelta(minutes=5), "5 min ago"),
+        (timedelta(days=400), "1 y ago"),
+        (-timedelta(hours=3), "in 3 h"),
+    ],
+)
+def test_how_long_ago_is_said_in_the_largest_unit(before: timedelta, text: str) -> None:
+    assert words.ago(NOON - before, NOON) == text
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "JAVASCRIPT:alert(1)", " javascript:x", "data:text/html,x", "//x", "x"],
+)
+def test_only_what_is_on_the_web_becomes_a_link(url: str) -> None:
+    assert words.web_address(url) is None
+    assert words.web_address("http://[") is None
+    assert words.web_address("https://ci.example/1") == "https://ci.example/1"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [None, "", "a", "//evil", "/\\evil", "\\\\evil", "http:evil", "/a\r\nb", "/\t/evil"],
+)
+def test_a_path_of_another_server_is_none_of_ours(path: str | None) -> None:
+    assert own_path(path) is None
+    assert own_path("/pulls?q=%2F%2Fevil") == "/pulls?q=%2F%2Fevil"
+
+
+def test_counts_beyond_what_is_counted_say_so() -> None:
+    assert words.shipped(999) == "999"
+    assert words.shipped(1000) == "1\u202f000+"
