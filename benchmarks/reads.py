@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from http.client import HTTPConnection
 from typing import Any
@@ -33,6 +34,7 @@ LATER_PAGE = "deployments.list, page {}"
 NOT_DEPLOYED = "pulls.list, deployed=false"
 ALL_DEPLOYED = "pulls.list, deployed=false, where all are deployed"
 EXPLAIN = "pulls.explain"
+METRICS = "metrics.get, 30 days and the 30 before"
 
 BIG = "ships-many"
 SAME = 1.5
@@ -158,6 +160,8 @@ def _questions(history: History, caller: Caller, sizes: Sizes) -> dict[str, Ques
     tenth = merge_time(history.pulls // 10)
     old = of_pulls | {"base_ref": "main", "until": written(tenth + STEP / 4)}
     middle = reached_by(history.deployments // 2)
+    end = merge_time(history.pulls)
+    month = {"since": written(end - timedelta(days=30)), "until": written(end)}
     return {
         INFO.format(sizes.shipped_by_one): Question("deployments.info", {"reference_id": BIG}),
         FIRST_PAGE: Question("deployments.list", filtered),
@@ -165,6 +169,7 @@ def _questions(history: History, caller: Caller, sizes: Sizes) -> dict[str, Ques
         NOT_DEPLOYED: Question("pulls.list", of_pulls),
         ALL_DEPLOYED: Question("pulls.list", old),
         EXPLAIN: Question("pulls.explain", {"repository": history.repository, "number": middle}),
+        METRICS: Question("metrics.get", month | {"service": "shop"}),
     }
 
 

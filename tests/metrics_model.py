@@ -5,7 +5,7 @@ the other model.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from fractions import Fraction
 from typing import Any
@@ -404,9 +404,3 @@ def tally(reasons: Iterable[Iterable[str]]) -> Mapping[str, int]:
         for reason in one:
             counts[reason] = counts.get(reason, 0) + 1
     return counts
-
-
-def with_pull(known: Known, pull: Pull, about: About) -> None:
-    """Tell of a pull request; of one that is told twice, the last counts."""
-    known.facts.pulls[pull.key] = replace(pull)
-    known.about[pull.key] = about

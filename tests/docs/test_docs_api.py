@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests.docs.pages import Page, Section, code_in, codes_in
 
-from shipmark.api import answers, repositories, rules
+from shipmark.api import answers, incidents, metric_rows, repositories, rules
 from shipmark.api.decoding import Arguments, forms, required
 from shipmark.api.endpoint import Method
 from shipmark.api.errors import status_of
@@ -30,6 +30,9 @@ SHAPES = {
     "Repository": repositories.RepositoryAnswer,
     "Service": repositories.ServiceAnswer,
     "Deploy rule": rules.RuleAnswer,
+    "Incident": incidents.IncidentAnswer,
+    "Link of an incident": incidents.LinkAnswer,
+    "Metric row": metric_rows.RowAnswer,
 }
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 
 import pytest
@@ -11,10 +12,14 @@ from tests.builders import at, sha
 from tests.engine.crowd import LENGTHS, LONG, the_middle_of
 from tests.engine.work import plan_of, recorded
 
+from shipmark.application.metric_queries import FixRules, Selection
 from shipmark.application.ports import LaneKey
 from shipmark.application.queries import Page, PullFilter
 from shipmark.domain.attribution import Arrival
+from shipmark.domain.incidents import Incident
+from shipmark.domain.metrics import Start
 from shipmark.domain.model import BEGINNING, Order, Position, everything_by
+from shipmark.domain.periods import Period
 from shipmark.storage.database import Database
 from shipmark.storage.tables import windows
 from shipmark.storage.transaction import StorageTransaction
@@ -22,11 +27,13 @@ from shipmark.storage.transaction import StorageTransaction
 MIDDLE = the_middle_of(LONG)
 PAGE = Page(limit=100)
 
-PASSING = "wanted|rows|anon_\\d|json_each|branches|marks|highest|ranked|shipped|assigned"
+PASSING = (
+    "wanted|rows|anon_\\d|json_each|branches|marks|highest|ranked|shipped|assigned|places|asked"
+)
 """What a statement brings along or works out on its way."""
 
 WHOLE_TABLE = re.compile(rf"^SCAN (?!{PASSING}|CONSTANT ROW|\()|Seq Scan on ")
-SMALL = re.compile(r"(Seq Scan on|SCAN) (repositories|services|lanes|pull_services)\b")
+SMALL = re.compile(r"(Seq Scan on|SCAN) (repositories|services|lanes|pull_services|incident\w*)\b")
 """There are as many of these as an organisation has, or as few as this test made."""
 
 
@@ -75,6 +82,29 @@ def pages_of_neighbours(tx: StorageTransaction, known: Known) -> object:
     return list(islice(lane.raising_after(order), 60))
 
 
+A_DAY = Period(since=at(MIDDLE), until=at(MIDDLE + 24))
+AN_INCIDENT = Incident(
+    id=1,
+    reference_id="i",
+    started_at=at(MIDDLE),
+    created_at=at(MIDDLE),
+    updated_at=at(MIDDLE),
+    service_ids=(1,),
+)
+
+
+def shipments(tx: StorageTransaction, start: Start | None) -> object:
+    return tx.metrics.shipments(
+        Selection(), A_DAY, start=start, with_baselines=False, with_ids=False
+    )
+
+
+def beside(tx: StorageTransaction, _: Known) -> object:
+    edges = tx.metrics.edges(tx.metrics.deployments(Selection(), A_DAY), A_DAY)
+    before = edges.before.values()
+    return tx.metrics.told(A_DAY, before), tx.metrics.happened(A_DAY, before, within=1)
+
+
 ANY_LANE = LaneKey(repository_id=1, branch="main", service_id=1, environment="production")
 
 COMMIT = sha(MIDDLE)
@@ -109,6 +139,17 @@ QUESTIONS: dict[str, Callable[[StorageTransaction, Known], object]] = {
             repository_id=known.repository, deployed=False, environment="production", merged=True
         ),
         PAGE,
+    ),
+    "the deployments of a period": lambda tx, _: tx.metrics.deployments(Selection(), A_DAY),
+    "what they shipped": lambda tx, _: shipments(tx, Start.OPENED),
+    "the commits in their windows": lambda tx, _: shipments(tx, None),
+    "which shipped only fixes": lambda tx, _: tx.metrics.only_fixes(Selection(), A_DAY, FixRules()),
+    "what lies beside a period": beside,
+    "how many merged": lambda tx, _: tx.metrics.merged(Selection(), A_DAY),
+    "how many are not shipped": lambda tx, _: tx.metrics.unshipped(Selection(), A_DAY),
+    "what waits": lambda tx, _: tx.metrics.waiting(Selection(), most=100),
+    "what an incident may follow": lambda tx, _: tx.incidents.suspects(
+        [AN_INCIDENT], within=timedelta(days=1)
     ),
     "what is due": lambda tx, _: tx.deployments.claim_due(limit=10, lease_until=at(0)),
 }

@@ -38,6 +38,7 @@ REPOSITORIES = ("acme/shop", "acme/site")
 SERVICES = ("api", "web")
 BEGINNING = datetime(2024, 3, 29, 22, tzinfo=UTC)
 """Two days before clocks change in Berlin, where it is midnight less an hour."""
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata")
 LONG = Page(limit=1000)
 RULES = MetricRules()
 
