@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from shipmark.application.incident_ports import IncidentFilter
@@ -16,6 +16,9 @@ from shipmark.domain.incidents import Correction, Happened, Incident, Linked, Li
 from shipmark.domain.periods import microseconds
 
 ServiceName = tuple[str, str | None]
+
+MOST_OF_DEPLOYMENT = 50
+MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +158,35 @@ def _rows(tx: ReadTransaction, found: Sequence[Incident]) -> list[IncidentRow]:
             services=tuple(sorted(named[id_].identifier for id_ in one.service_ids)),
         )
         for one in found
+    ]
+
+
+def incident_view(tx: ReadTransaction, id_: int, rules: MetricRules) -> ExplainedIncident:
+    """An incident by its id, as it is explained. Raises IncidentNotFound."""
+    found = tx.incidents.get({id_})
+    if id_ not in found:
+        raise IncidentNotFound(f"There is no incident with id {id_}.", argument="id")
+    return explain_incidents(tx, [found[id_]], rules)[0]
+
+
+def incidents_of_deployment(
+    tx: ReadTransaction, row: DeploymentRow, rules: MetricRules
+) -> list[tuple[IncidentRow, ExplainedLink]]:
+    """The incidents that are, or by hand were taken not to be, linked to a deployment, and why."""
+    one = row.deployment
+    followed_by = IncidentFilter(
+        service_id=one.service_id,
+        since=one.deployed_at,
+        until=one.deployed_at + rules.incident_within + MOMENT,
+    )
+    found = tx.incidents.get(tx.incidents.about(one.reference_id, MOST_OF_DEPLOYMENT))
+    for each in tx.incidents.page(followed_by, after=None, limit=MOST_OF_DEPLOYMENT):
+        found[each.id] = each
+    return [
+        (explained.row, link)
+        for explained in explain_incidents(tx, list(found.values()), rules)
+        for link in explained.links
+        if link.row.deployment.id == one.id
     ]
 
 

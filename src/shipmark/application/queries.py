@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from shipmark.application.activity_queries import Activities
 from shipmark.application.metric_queries import MetricRows
 from shipmark.application.ports import LaneKey, NamedRule, Transaction
 from shipmark.domain.attribution import Window
@@ -215,5 +216,7 @@ class ReadTransaction(Transaction, Protocol):
     def reports(self) -> Reports: ...
     @property
     def search(self) -> Search: ...
+    @property
+    def activities(self) -> Activities: ...
     @property
     def metrics(self) -> MetricRows: ...

@@ -67,6 +67,8 @@ def tell_year(client: Client, now: datetime) -> Year:
     # As many pipelines would, at once: these are committed together.
     with ThreadPoolExecutor(PIPELINES) as pipelines:
         list(pipelines.map(lambda one: client.call("deployments.create", **one), year.deployments))
+    for incident in year.incidents:
+        client.call("incidents.upsert", **incident)
     for repository, count in year.waiting.items():
         answer = client.call(
             "pulls.list", repository=repository, environment=PRODUCTION, deployed=False, limit=1000

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
+from shipmark.storage.activities import Activities
 from shipmark.storage.artifacts import Artifacts
 from shipmark.storage.commits import Commits
 from shipmark.storage.deliveries import Deliveries
@@ -98,6 +99,10 @@ class StorageTransaction:
     @cached_property
     def incidents(self) -> Incidents:
         return Incidents(self.connection, self.now)
+
+    @cached_property
+    def activities(self) -> Activities:
+        return Activities(self.connection)
 
     @cached_property
     def metrics(self) -> Metrics:

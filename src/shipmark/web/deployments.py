@@ -1,7 +1,5 @@
 """The explorer of deployments, and its CSV."""
 
-import csv
-import io
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +11,7 @@ from shipmark.application.queries import Cursor, DeploymentFilter, Page, ReadTra
 from shipmark.application.report import Reported
 from shipmark.domain.model import Status
 from shipmark.web import words
+from shipmark.web.csv_text import csv_text
 from shipmark.web.fields import Fields, cursor_text
 from shipmark.web.visit import Visit
 
@@ -136,20 +135,14 @@ async def export(visit: Visit) -> Response:
 
 async def _lines(visit: Visit, asked: Question, found: list[Reported]) -> AsyncIterator[str]:
     """The lines, a page of rows at a time: each is read once the one before was taken."""
-    yield _csv([COLUMNS])
+    yield csv_text([COLUMNS])
     while found:
-        yield _csv([_row(one) for one in found])
+        yield csv_text([_row(one) for one in found])
         if len(found) < EXPORTED_TOGETHER:
             return
         after: Cursor = found[-1].row.deployment.order
         page = Page(limit=EXPORTED_TOGETHER, after=after)
         found = await visit.read(partial(asked.answer, page=page))
-
-
-def _csv(rows: Sequence[Sequence[object]]) -> str:
-    written = io.StringIO()
-    csv.writer(written).writerows([words.cell(value) for value in row] for row in rows)
-    return written.getvalue()
 
 
 def _row(one: Reported) -> tuple[object, ...]:

@@ -16,6 +16,10 @@ class Section:
 
 
 SECTIONS = (
+    Section(name="Overview", path="/"),
     Section(name="Deployments", path="/deployments"),
     Section(name="Pull requests", path="/pulls"),
+    Section(name="Services", path="/services"),
+    Section(name="Repositories", path="/repositories"),
+    Section(name="Incidents", path="/incidents"),
 )

@@ -3,14 +3,26 @@
 from starlette.routing import BaseRoute, Route
 
 from shipmark.application.tokens import Scope
-from shipmark.web import badges, deployment, deployments, home, pulls, sign_in, static_files
+from shipmark.web import (
+    badges,
+    deployment,
+    deployments,
+    incidents,
+    metric,
+    overview,
+    pulls,
+    repositories,
+    services,
+    sign_in,
+    static_files,
+)
 from shipmark.web.page import Page, page
 
 READ = (Scope.READ,)
 DEPLOY = (Scope.DEPLOYMENTS_WRITE,)
 
 PAGES: tuple[Page, ...] = (
-    page("/", home.home, scopes=READ),
+    page("/", overview.home, scopes=READ),
     page("/sign-in", sign_in.form),
     page("/sign-in", sign_in.sign_in, changes=True),
     page("/sign-out", sign_in.sign_out, changes=True),
@@ -24,6 +36,15 @@ PAGES: tuple[Page, ...] = (
     page("/deployments/{id:int}/delete", deployment.delete, scopes=DEPLOY, changes=True),
     page("/pulls", pulls.explorer, scopes=READ),
     page("/pulls/{repository:path}/{number:int}", pulls.shown, scopes=READ),
+    page("/services", services.listed, scopes=READ),
+    page("/services/{identifier:path}", services.shown, scopes=READ),
+    page("/repositories", repositories.listed, scopes=READ),
+    page("/repositories/{name:path}", repositories.shown, scopes=READ),
+    page("/incidents", incidents.listed, scopes=READ),
+    page("/incidents/{id:int}", incidents.shown, scopes=READ),
+    page("/incidents/{id:int}/links", incidents.correct, scopes=DEPLOY, changes=True),
+    page("/metrics/{metric}", metric.shown, scopes=READ),
+    page("/metrics/{metric}/rows.csv", metric.export, scopes=READ),
     page("/badge/pulls/{repository:path}/{number:int}.svg", badges.badge),
 )
 

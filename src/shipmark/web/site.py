@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 from shipmark.application.change import Patch
+from shipmark.application.metrics import MetricRules
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.works import Works
 from shipmark.application.writer import Work
@@ -23,6 +24,8 @@ class Calls(Protocol):
 
     @property
     def works(self) -> Works: ...
+    @property
+    def metric_rules(self) -> MetricRules: ...
     @property
     def base_url(self) -> str | None: ...
 
