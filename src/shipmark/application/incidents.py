@@ -182,12 +182,8 @@ def incidents_of_deployment(
     found = tx.incidents.get(tx.incidents.about(one.reference_id, MOST_OF_DEPLOYMENT))
     for each in tx.incidents.page(followed_by, after=None, limit=MOST_OF_DEPLOYMENT):
         found[each.id] = each
-    return [
-        (explained.row, link)
-        for explained in explain_incidents(tx, list(found.values()), rules)
-        for link in explained.links
-        if link.row.deployment.id == one.id
-    ]
+    explained = explain_incidents(tx, list(found.values()), rules, only=row) if found else []
+    return [(each.row, link) for each in explained for link in each.links]
 
 
 def explained_incident(
@@ -198,9 +194,13 @@ def explained_incident(
 
 
 def explain_incidents(
-    tx: ReadTransaction, found: Sequence[Incident], rules: MetricRules
+    tx: ReadTransaction,
+    found: Sequence[Incident],
+    rules: MetricRules,
+    *,
+    only: DeploymentRow | None = None,
 ) -> list[ExplainedIncident]:
-    """Incidents with the deployments they are linked to, and why."""
+    """Incidents with the deployments they are linked to, or with one of them, and why."""
     ids = {one.id for one in found}
     suspects = tx.incidents.suspects(found, within=rules.incident_within)
     places: dict[Place, list[Deployed]] = {}
@@ -213,10 +213,12 @@ def explain_incidents(
     unlinked = {(one.deployment_id, one.incident_id) for one in told if one.says == "unlinked"}
     pairs = {(d, i): link for d, linked in links.items() for i, link in linked.items()}
     wanted = sorted({*pairs, *unlinked})
-    rows = {
-        one.deployment.id: one
-        for one in tx.reports.deployments_by_id(sorted({deployment for deployment, _ in wanted}))
-    }
+    if only is not None:
+        wanted = [pair for pair in wanted if pair[0] == only.deployment.id]
+        rows = {only.deployment.id: only}
+    else:
+        linked_to = sorted({deployment for deployment, _ in wanted})
+        rows = {one.deployment.id: one for one in tx.reports.deployments_by_id(linked_to)}
     explained = []
     for row in _rows(tx, found):
         made = {one.deployment_reference_id: one for one in corrections.get(row.incident.id, ())}

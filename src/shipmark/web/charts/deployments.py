@@ -36,9 +36,10 @@ def deployments(
         specification=specification(
             values,
             height=ROW * max(1, len(places)) + 10,
-            mark={"type": "point", "filled": True, "size": 60, "opacity": 0.75},
+            mark={"type": "point", "filled": True, "size": 44, "opacity": 0.7},
             encoding={
-                "x": {"field": "at", "type": "temporal", "title": None, "scale": {"type": "utc"}},
+                "x": {"field": "at", "type": "temporal", "title": None, "scale": {"type": "utc"}}
+                | {"axis": {"grid": False}},
                 "y": {"field": "environment", "type": "nominal", "title": None}
                 | {"sort": [one.environment for one in places], "axis": {"grid": True}},
                 "color": {"field": "outcome", "type": "nominal", "title": None, "scale": colours},
