@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import bulk, create, growth, instead, reads, report
+from benchmarks import bulk, create, growth, instead, pages, reads, report
 from benchmarks.databases import Databases, databases
 from benchmarks.findings import Findings
 from benchmarks.measure import BenchmarkFailed
@@ -21,6 +21,7 @@ SUBJECTS: dict[str, Callable[[Sizes, Databases], Findings]] = {
     "growth": growth.measure,
     "bulk": bulk.measure,
     "reads": reads.measure,
+    "pages": pages.measure,
     "instead": instead.measure,
 }
 

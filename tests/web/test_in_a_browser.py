@@ -154,7 +154,6 @@ def test_no_page_keeps_anyone_out(
             f"/metrics/lead_time_for_changes?{TIMES}&include_baseline=yes",
             f"/metrics/change_failure_rate?{TIMES}&repository={shop.repository}",
             f"/metrics/time_waiting?repository={shop.repository}",
-            "/metrics/deployment_frequency?since=x",
             "/services",
             f"/services/{shop.service}?{TIMES}",
             "/repositories",
