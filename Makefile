@@ -1,6 +1,7 @@
 # make demo   set up and run the main job on the embedded database
 # make test   set up and pass everything, on SQLite and on PostgreSQL
 # make bench  measure it beside its floors (about ten minutes; FULL=1 for the large sizes)
+# make screenshots   take the pictures of the documentation anew, of the demo in Chromium
 # make setup  only make .venv/bin/shipmark
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: setup demo test lint suite bench requirements clean
+.PHONY: setup demo test lint suite bench screenshots requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.runtime
@@ -44,6 +45,9 @@ suite: $(VENV)/.development
 
 bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks $(if $(FULL),--full) $(BENCH_ARGS)
+
+screenshots: $(VENV)/.development
+	$(BIN)/python -m screenshots
 
 # Pins every dependency, with hashes and without the name of any index.
 requirements: $(VENV)/.development

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import bulk, create, files, growth, instead, reads, report
+from benchmarks import bulk, create, files, growth, instead, pages, reads, report
 from benchmarks.databases import Databases, databases
 from benchmarks.findings import Findings
 from benchmarks.measure import BenchmarkFailed
@@ -22,6 +22,7 @@ SUBJECTS: dict[str, Callable[[Sizes, Databases], Findings]] = {
     "bulk": bulk.measure,
     "files": files.measure,
     "reads": reads.measure,
+    "pages": pages.measure,
     "instead": instead.measure,
 }
 

@@ -19,7 +19,7 @@ from tests.docs.pages import ROOT, Page
 
 from benchmarks import report, servers
 
-SUBJECTS = ("create", "growth", "bulk", "files", "reads", "instead")
+SUBJECTS = ("create", "growth", "bulk", "files", "reads", "pages", "instead")
 DATABASES = ("sqlite", "postgresql")
 PATIENCE = 300
 
@@ -43,6 +43,7 @@ def test_a_tiny_run_compares_like_with_like_and_reports_all_of_it(tmp_path: Path
     check_bulk(subjects["bulk"]["figures"])
     check_files(subjects["files"]["figures"])
     check_reads(subjects["reads"]["figures"])
+    check_pages(subjects["pages"])
     assert subjects["instead"]["figures"]["agreement"] == {"pairs": 95, "name_rev_agrees": True}
     check_page(Page(str(tmp_path / "benchmarks.md")), subjects)
 
@@ -114,6 +115,13 @@ def check_reads(figures: dict[str, Any]) -> None:
         assert len(reads) == 7
         assert all(one["plans"] and all(one["plans"]) for one in reads.values())
     assert not any(one["whole_tables"] for one in figures["reads"]["sqlite"].values())
+
+
+def check_pages(subject: dict[str, Any]) -> None:
+    for database in DATABASES:
+        pages = subject["figures"]["milliseconds"][database]
+        assert {"overview, 30 days", "a service", "incidents"} < set(pages)
+    assert len(subject["targets"]) == len(DATABASES)
 
 
 def check_page(page: Page, subjects: dict[str, Any]) -> None:

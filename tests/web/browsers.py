@@ -98,7 +98,8 @@ def window(browser: Browser, server: LiveServer, **options: Any) -> Iterator[Win
         opened.page.goto("/sign-in")
         opened.page.get_by_label("Token").fill(server.default_token)
         opened.page.get_by_role("button", name="Sign in").click()
-        opened.page.get_by_role("heading", name="Deployments").wait_for()
+        opened.page.get_by_role("heading", name="Overview").wait_for()
+        opened.page.get_by_role("navigation", name="Main").get_by_text("Deployments").click()
         yield opened
         assert opened.complaints == []
     finally:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -21,6 +22,7 @@ SHOWN = """document.body.innerText
     + [...document.querySelectorAll('input, textarea')].map((field) => field.value).join()"""
 HARM = "#hostile, main script, img[onerror], a[href^=javascript]"
 WIDE = {"width": 1600, "height": 900}
+TIMES = "since=2024-05-25&until=2024-06-10"
 PHONE = {"width": 390, "height": 800}
 
 
@@ -66,6 +68,34 @@ def test_from_signing_in_to_why_something_was_shipped(opened: Window, shop: Shop
     assert "live" in page.get_by_role("row", name="staging").inner_text()
     page.get_by_role("button", name="Sign out").click()
     assert "You are signed out." in opened.text
+
+
+def test_from_the_overview_to_the_rows_of_a_metric(opened: Window, shop: Shop) -> None:
+    page = opened.page
+    opened.open(f"/?since=2024-05-25&until=2024-06-10&repository={shop.repository}")
+    assert page.locator("svg.trend polyline").count() > 0
+    page.get_by_role("link", name="50 %").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Change failure rate")
+    page.get_by_label("Each").select_option("Week")
+    page.wait_for_url("**granularity=week**")
+    page.get_by_role("navigation", name="Metrics").get_by_text("Time waiting").click()
+    expect(page.get_by_role("row", name="Sell apples")).to_have_count(4)
+    page.get_by_role("link", name=shop.service).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(shop.service)
+    table = page.get_by_role("region", name="In staging and not in production, the oldest first")
+    expect(table.get_by_role("row")).to_have_count(5)
+
+
+def test_a_link_of_an_incident_is_corrected_by_clicking(opened: Window, shop: Shop) -> None:
+    page = opened.page
+    tell_incident(shop, name="Nothing sells")
+    opened.open(f"/incidents?service={shop.service}")
+    page.get_by_role("link", name="Nothing sells").click()
+    page.get_by_text("Unlink…").click()
+    page.get_by_role("textbox", name="Why").first.fill("It was the network")
+    page.get_by_role("button", name="Unlink").click()
+    assert "The link was corrected" in opened.text
+    assert "It was the network" in opened.text
 
 
 def test_a_chart_is_drawn_by_the_script_under_our_policy(opened: Window, shop: Shop) -> None:
@@ -116,8 +146,21 @@ def test_the_keyboard_skips_to_the_content(opened: Window) -> None:
 def test_no_page_keeps_anyone_out(
     browser: Browser, shop: Shop, colours: str, viewport: dict[str, int]
 ) -> None:
+    tell_incident(shop, name="Nothing sells")
     with window(browser, shop.server, color_scheme=colours, viewport=viewport) as opened:
         for path in (
+            f"/?{TIMES}&repository={shop.repository}",
+            "/?service=nobody",
+            f"/metrics/lead_time_for_changes?{TIMES}&include_baseline=yes",
+            f"/metrics/change_failure_rate?{TIMES}&repository={shop.repository}",
+            f"/metrics/time_waiting?repository={shop.repository}",
+            "/services",
+            f"/services/{shop.service}?{TIMES}",
+            "/repositories",
+            f"/repositories/{shop.repository}?{TIMES}",
+            "/incidents",
+            "/incidents?service=nobody",
+            "/incidents/1",
             "/deployments",
             f"/deployments?service=nobody-{shop.number}",
             page_of(shop, "live"),
@@ -146,6 +189,10 @@ def test_everything_works_without_javascript(browser: Browser, shop: Shop) -> No
         page.get_by_text("Delete…").click()
         page.get_by_role("button", name="Delete this deployment").click()
         assert "The deployment was deleted." in opened.text
+        opened.open(f"/?{TIMES}&repository={shop.repository}")
+        expect(page.locator("figure.chart svg path[aria-roledescription=bar]")).not_to_have_count(0)
+        page.get_by_role("link", name="Incidents").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Incidents")
 
 
 def test_what_strangers_write_is_shown_as_text(browser: Browser, shop: Shop) -> None:
@@ -180,8 +227,29 @@ def test_what_strangers_write_is_shown_as_text(browser: Browser, shop: Shop) -> 
         tx.connection.execute(
             update(pulls).where(pulls.c.merge_commit_sha == shop.sha(20)).values(url=script)
         )
+    tell_incident(
+        shop,
+        reference_id=f"{HOSTILE}{shop.number}",
+        started_at="2024-06-02T12:10:00Z",
+        name=HOSTILE,
+        services=[service],
+        environment=HOSTILE,
+        priority="<b id=hostile>",
+        metadata={"key": HOSTILE},
+    )
+    quoted = quote(service)
     with window(browser, shop.server) as opened:
+        opened.open(f"/incidents?service={quoted}")
+        incident = opened.page.get_by_role("row").nth(1).get_by_role("link").first
         for path in (
+            f"/?{TIMES}&repository={shop.repository}&environment={quote(HOSTILE)}",
+            f"/metrics/deployment_frequency?{TIMES}&environment={quote(HOSTILE)}",
+            "/metrics/time_waiting",
+            "/services",
+            f"/services/{quoted}",
+            f"/incidents?service={quoted}",
+            incident.get_attribute("href"),
+            f"/repositories/{shop.repository}",
             f"/deployments?repository={shop.repository}",
             url,
             f"{url}/edit",
@@ -200,6 +268,13 @@ def test_what_strangers_write_is_shown_as_text(browser: Browser, shop: Shop) -> 
             )
             assert page.evaluate("window.hostile") is None
         assert opened.page.goto(f"/badge/pulls/{shop.repository}/20.svg").status == 200
+
+
+def tell_incident(shop: Shop, **arguments: object) -> None:
+    """An incident of the shop's service, an hour after the deployment that is live."""
+    told = {"started_at": "2024-06-01T19:30:00Z", "services": [shop.service]}
+    told["reference_id"] = f"{shop.repository}/incident"
+    shop.server.call("incidents.upsert", **told | arguments)
 
 
 def page_of(shop: Shop, name: str) -> str:

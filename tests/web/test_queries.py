@@ -13,12 +13,14 @@ from tests.builders import at, sha
 from tests.server import new_token
 
 from shipmark.app import build
+from shipmark.domain.metrics import Metric
 from shipmark.settings import Settings
 
-FEW = 28
+FEW = 36
 """Statements of the largest page, the session's among them."""
 
 REPOSITORY = "acme/shop"
+TIMES = "since=2024-05-25&until=2024-06-10"
 
 
 @contextmanager
@@ -49,6 +51,17 @@ async def _statements(client: httpx.AsyncClient) -> dict[str, int]:
         "/pulls",
         f"/pulls?repository={REPOSITORY}&q=apples",
         f"/pulls/{REPOSITORY}/3",
+        "/",
+        f"/?{TIMES}",
+        f"/?{TIMES}&repository={REPOSITORY}&service=service-2",
+        "/services",
+        f"/services/service-2?{TIMES}",
+        "/repositories",
+        f"/repositories/{REPOSITORY}?{TIMES}",
+        "/incidents",
+        "/incidents/1",
+        *(f"/metrics/{metric}?{TIMES}" for metric in Metric),
+        f"/metrics/lead_time_for_changes/rows.csv?{TIMES}",
         f"/badge/pulls/{REPOSITORY}/3.svg",
         "/imports",
         "/imports/1",
@@ -103,6 +116,18 @@ async def _tell(
     assert answer.json()["ok"], answer.text
 
 
+async def _break(client: httpx.AsyncClient, token: str, first: int, last: int) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    for number in range(first, last):
+        incident = {
+            "reference_id": f"incident-{number}",
+            "started_at": at(number + 0.6).isoformat(),
+            "services": [f"service-{number % 4}"],
+        }
+        answer = await client.post("/api/incidents.upsert", json=incident, headers=headers)
+        assert answer.json()["ok"], answer.text
+
+
 async def _few_and_many(database_url: str, folder: Path) -> tuple[dict[str, int], dict[str, int]]:
     token = new_token(database_url, "admin")
     app = build(Settings(database_url=database_url, data_dir=folder, with_worker=False))
@@ -118,8 +143,10 @@ async def _few_and_many(database_url: str, folder: Path) -> tuple[dict[str, int]
         )
         await client.post("/sign-in", data={"token": token})
         await _tell(client, database_url, token, 1, 6)
+        await _break(client, token, 1, 6)
         few = await _statements(client)
         await _tell(client, database_url, token, 6, 60)
+        await _break(client, token, 6, 60)
         return few, await _statements(client)
 
 

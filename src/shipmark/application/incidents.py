@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from shipmark.application.incident_ports import IncidentFilter
@@ -16,6 +16,9 @@ from shipmark.domain.incidents import Correction, Happened, Incident, Linked, Li
 from shipmark.domain.periods import microseconds
 
 ServiceName = tuple[str, str | None]
+
+MOST_OF_DEPLOYMENT = 50
+MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +161,31 @@ def _rows(tx: ReadTransaction, found: Sequence[Incident]) -> list[IncidentRow]:
     ]
 
 
+def incident_view(tx: ReadTransaction, id_: int, rules: MetricRules) -> ExplainedIncident:
+    """An incident by its id, as it is explained. Raises IncidentNotFound."""
+    found = tx.incidents.get({id_})
+    if id_ not in found:
+        raise IncidentNotFound(f"There is no incident with id {id_}.", argument="id")
+    return explain_incidents(tx, [found[id_]], rules)[0]
+
+
+def incidents_of_deployment(
+    tx: ReadTransaction, row: DeploymentRow, rules: MetricRules
+) -> list[tuple[IncidentRow, ExplainedLink]]:
+    """The incidents that are, or by hand were taken not to be, linked to a deployment, and why."""
+    one = row.deployment
+    followed_by = IncidentFilter(
+        service_id=one.service_id,
+        since=one.deployed_at,
+        until=one.deployed_at + rules.incident_within + MOMENT,
+    )
+    found = tx.incidents.get(tx.incidents.about(one.reference_id, MOST_OF_DEPLOYMENT))
+    for each in tx.incidents.page(followed_by, after=None, limit=MOST_OF_DEPLOYMENT):
+        found[each.id] = each
+    explained = explain_incidents(tx, list(found.values()), rules, only=row) if found else []
+    return [(each.row, link) for each in explained for link in each.links]
+
+
 def explained_incident(
     tx: ReadTransaction, reference_id: str, rules: MetricRules
 ) -> ExplainedIncident:
@@ -166,9 +194,13 @@ def explained_incident(
 
 
 def explain_incidents(
-    tx: ReadTransaction, found: Sequence[Incident], rules: MetricRules
+    tx: ReadTransaction,
+    found: Sequence[Incident],
+    rules: MetricRules,
+    *,
+    only: DeploymentRow | None = None,
 ) -> list[ExplainedIncident]:
-    """Incidents with the deployments they are linked to, and why."""
+    """Incidents with the deployments they are linked to, or with one of them, and why."""
     ids = {one.id for one in found}
     suspects = tx.incidents.suspects(found, within=rules.incident_within)
     places: dict[Place, list[Deployed]] = {}
@@ -181,10 +213,12 @@ def explain_incidents(
     unlinked = {(one.deployment_id, one.incident_id) for one in told if one.says == "unlinked"}
     pairs = {(d, i): link for d, linked in links.items() for i, link in linked.items()}
     wanted = sorted({*pairs, *unlinked})
-    rows = {
-        one.deployment.id: one
-        for one in tx.reports.deployments_by_id(sorted({deployment for deployment, _ in wanted}))
-    }
+    if only is not None:
+        wanted = [pair for pair in wanted if pair[0] == only.deployment.id]
+        rows = {only.deployment.id: only}
+    else:
+        linked_to = sorted({deployment for deployment, _ in wanted})
+        rows = {one.deployment.id: one for one in tx.reports.deployments_by_id(linked_to)}
     explained = []
     for row in _rows(tx, found):
         made = {one.deployment_reference_id: one for one in corrections.get(row.incident.id, ())}

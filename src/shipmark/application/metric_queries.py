@@ -111,5 +111,8 @@ class MetricRows(Protocol):
     ) -> list[WaitingRow]:
         """What waits, the oldest first, after a place in that order."""
 
+    def ahead(self, selection: Selection, *, ahead: str, behind: str, limit: int) -> list[int]:
+        """The pull requests that one environment has reached and that wait for another."""
+
     def standings(self, selection: Selection, period: Period) -> list[StatusCount]:
         """How the deployments of a period stand."""

@@ -131,7 +131,11 @@ def measure(
 ) -> Measurement:
     """Some or all of the metrics. Raises RepositoryNotFound, and InvalidArgument for a period
     that cannot be measured."""
-    facts = Facts(tx, asked, rules, with_series=with_series)
+    return measured(Facts(tx, asked, rules, with_series=with_series), wanted)
+
+
+def measured(facts: "Facts", wanted: Collection[Metric] = tuple(Metric)) -> Measurement:
+    """The same of facts that are read for something else as well."""
     ways: dict[Metric, Callable[[Facts], object]] = {
         Metric.DEPLOYMENT_FREQUENCY: deployment_frequency,
         Metric.LEAD_TIME_FOR_CHANGES: lead_time_for_changes,
@@ -234,6 +238,11 @@ class Facts:
     def fixes(self) -> set[int]:
         return self.tx.metrics.only_fixes(self.selection, self.both, self.rules.fixes)
 
+    @cached_property
+    def leads(self) -> list[Leads]:
+        """The lead times of the period and of the one before, a deployment or a change each."""
+        return leads_of(self, self.shipments())
+
     def shipments(self, *, with_ids: bool = False) -> list[Shipment]:
         asked = self.asked
         return self.tx.metrics.shipments(
@@ -298,7 +307,7 @@ def lead_time_for_changes(facts: Facts) -> LeadTimes:
         return metrics.lead_times(found, left_out)
 
     return LeadTimes(
-        leads=facts.measured(leads_of(facts, facts.shipments()), lambda one: one.at, value),
+        leads=facts.measured(facts.leads, lambda one: one.at, value),
         coverage=_coverage(facts, facts.period),
         coverage_before=_coverage(facts, facts.period.before),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from shipmark.application.activity_queries import Activities
 from shipmark.application.checkup import Checkups
 from shipmark.application.metric_queries import MetricRows
 from shipmark.application.ports import LaneKey, NamedRule, Transaction
@@ -241,6 +242,8 @@ class ReadTransaction(Transaction, Protocol):
     def reports(self) -> Reports: ...
     @property
     def checkups(self) -> Checkups: ...
+    @property
+    def activities(self) -> Activities: ...
     @property
     def metrics(self) -> MetricRows: ...
     @property

@@ -168,6 +168,15 @@ class Incidents:
                 )
         return found
 
+    def about(self, deployment_reference_id: str, limit: int) -> list[int]:
+        named = select(incidents.c.id).where(
+            incidents.c.deployment_reference_id == deployment_reference_id
+        )
+        corrected = select(incident_corrections.c.incident_id).where(
+            incident_corrections.c.deployment_reference_id == deployment_reference_id
+        )
+        return list(self._connection.scalars(named.union(corrected).limit(limit)))
+
     def suspects(self, incidents: Sequence[Incident], *, within: timedelta) -> list[Deployed]:
         asked = [
             (service_id, one.started_at - within, one.started_at)

@@ -1,5 +1,6 @@
 """The pull requests behind metrics: merged, shipped by now, waiting."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -22,7 +23,7 @@ from shipmark.domain.periods import Period
 from shipmark.storage.metric_edges import as_number
 from shipmark.storage.metric_filters import is_listed, may_go_to, of_lanes, of_pulls
 from shipmark.storage.shipped import POSITION, of_service
-from shipmark.storage.statements import before
+from shipmark.storage.statements import at_or_before, before
 from shipmark.storage.tables import deployment_pulls, deployments, pulls
 from shipmark.storage.undeployed import marks_of, not_reached
 
@@ -127,3 +128,33 @@ def waiting_rows(
         sent = tuple_(*(literal(one, like.type) for one, like in zip(after, order, strict=True)))
         query = query.where(tuple_(*order) > sent)
     return [WaitingRow(*row) for row in connection.execute(query.order_by(*order).limit(limit))]
+
+
+def ahead(
+    connection: Connection, selection: Selection, ahead_: str, behind: str, limit: int
+) -> list[int]:
+    """The pull requests that wait in a lane of one environment, and that the same lane of another
+    environment has reached: the oldest first."""
+    both = marks_of(of_lanes(replace(selection, environments=(ahead_, behind))))
+    lane, other = both.alias("lane"), both.alias("other")
+    query = (
+        select(pulls.c.id)
+        .join_from(
+            lane,
+            other,
+            and_(
+                other.c.repository_id == lane.c.repository_id,
+                other.c.branch == lane.c.branch,
+                other.c.service_id == lane.c.service_id,
+            ),
+        )
+        .join(pulls, and_(*_waits_in(lane, selection)))
+        .where(
+            lane.c.environment == behind,
+            other.c.environment == ahead_,
+            at_or_before(POSITION, (other.c.at, other.c.number)),
+        )
+        .order_by(*POSITION, pulls.c.id)
+        .limit(limit)
+    )
+    return list(connection.scalars(query))

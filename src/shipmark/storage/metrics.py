@@ -155,6 +155,9 @@ class Metrics:
     ) -> list[WaitingRow]:
         return metric_pulls.waiting_rows(self._connection, selection, after, limit)
 
+    def ahead(self, selection: Selection, *, ahead: str, behind: str, limit: int) -> list[int]:
+        return metric_pulls.ahead(self._connection, selection, ahead, behind, limit)
+
 
 def _text(
     id_: ColumnElement[Any], start: ColumnElement[Any], *, with_ids: bool

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
+from shipmark.storage.activities import Activities
 from shipmark.storage.artifacts import Artifacts
 from shipmark.storage.checkups import Checkups
 from shipmark.storage.commits import Commits
@@ -109,6 +110,10 @@ class StorageTransaction:
     @cached_property
     def incidents(self) -> Incidents:
         return Incidents(self.connection, self.now)
+
+    @cached_property
+    def activities(self) -> Activities:
+        return Activities(self.connection)
 
     @cached_property
     def metrics(self) -> Metrics:

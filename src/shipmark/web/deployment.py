@@ -8,7 +8,12 @@ from starlette.responses import Response
 
 from shipmark.application import report
 from shipmark.application.deployment_view import DeploymentView, deployment_view
-from shipmark.application.queries import DeploymentRow, Page, PullRow
+from shipmark.application.incidents import (
+    ExplainedLink,
+    IncidentRow,
+    incidents_of_deployment,
+)
+from shipmark.application.queries import DeploymentRow, Page, PullRow, ReadTransaction
 from shipmark.application.tokens import Scope
 from shipmark.domain.errors import ShipmarkError, Unavailable
 from shipmark.domain.model import Deployment, Status
@@ -17,6 +22,8 @@ from shipmark.web.fields import cursor_text
 from shipmark.web.timeline import timeline
 from shipmark.web.visit import DrawnChart, Visit
 from shipmark.web.words import iso
+
+Incidents = list[tuple[IncidentRow, ExplainedLink]]
 
 SHOWN = 100
 WORTH_A_CHART = 5
@@ -44,7 +51,7 @@ async def shown(visit: Visit) -> Response:
     """Everything about a deployment."""
     after = visit.query.cursor(int)
     page = Page(limit=SHOWN + 1, after=after)
-    view = await visit.read(lambda tx: deployment_view(tx, visit.path("id"), page))
+    view, incidents = await visit.read(lambda tx: _read(visit, tx, page))
     one, pulls = view.reported.row.deployment, view.reported.pulls[:SHOWN]
     return visit.render(
         "deployment.html",
@@ -57,9 +64,16 @@ async def shown(visit: Visit) -> Response:
         timeline=timeline(
             view.windows, one.id, [row.pull.merged_at for row in pulls if row.pull.merged_at]
         ),
+        incidents=incidents,
         may_change=visit.may(DEPLOY),
         may_retry=one.attribution.status in (Status.PENDING, Status.EXPIRED),
     )
+
+
+def _read(visit: Visit, tx: ReadTransaction, page: Page) -> tuple[DeploymentView, Incidents]:
+    view = deployment_view(tx, visit.path("id"), page)
+    rules = visit.site.calls.metric_rules
+    return view, incidents_of_deployment(tx, view.reported.row, rules)
 
 
 def _next(view: DeploymentView) -> str | None:

@@ -6,9 +6,10 @@ what would be right and shows the rest.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from shipmark.application.queries import Cursor
 from shipmark.domain.errors import InvalidArgument, NotFound
@@ -60,6 +61,33 @@ class Fields:
             return None if text is None else YES_OR_NO[text]
         self._wrong(name, "yes or no")
         return None
+
+    def zone(self, name: str) -> tzinfo | None:
+        """A time zone by its name."""
+        text = self.text(name)
+        if text is None or text.upper() == "UTC":
+            return UTC if text else None
+        try:
+            return ZoneInfo(text)
+        except (KeyError, ValueError, OSError):
+            self._wrong(name, "the name of a time zone, like Europe/Berlin")
+            return None
+
+    def row_key(self) -> tuple[int, int, int, str] | None:
+        """After which row of a metric a page begins, as a link to it has it."""
+        text = self.text("after")
+        if text is None:
+            return None
+        *numbers, rest = text.split(",", 3)
+        try:
+            at, first, second = (int(one) for one in numbers)
+        except ValueError:
+            self._wrong("after", "as a link to the next page has it")
+            return None
+        if not all(0 <= one <= LAST_NUMBER for one in (at, first, second)):
+            self._wrong("after", "as a link to the next page has it")
+            return None
+        return at, first, second, rest
 
     def since(self, name: str = "since") -> datetime | None:
         """The beginning of a range: a day, from its first moment, or an instant."""

@@ -4,6 +4,7 @@ DONE = {
     "signed-out": "You are signed out.",
     "deployment-changed": "The deployment was changed and attributed anew.",
     "deployment-deleted": "The deployment was deleted.",
+    "link-corrected": "The link was corrected; it is kept with your name and your reason.",
     "deployment-retried": "Attribution was tried again.",
     "file-taken": "The file is here, and is read now. Nothing of it is applied yet.",
     "import-applying": "The import is being applied.",

@@ -16,8 +16,12 @@ class Section:
 
 
 SECTIONS = (
+    Section(name="Overview", path="/"),
     Section(name="Deployments", path="/deployments"),
     Section(name="Pull requests", path="/pulls"),
+    Section(name="Services", path="/services"),
+    Section(name="Repositories", path="/repositories"),
+    Section(name="Incidents", path="/incidents"),
     Section(name="Imports", path="/imports"),
     Section(name="Rules", path="/rules"),
     Section(name="Access", path="/access", scopes=(Scope.ADMIN,)),

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from shipmark.application.change import Patch
 from shipmark.application.file_imports import FileImport
 from shipmark.application.file_kinds import RowReaders
+from shipmark.application.metrics import MetricRules
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.rules import RuleDraft
 from shipmark.application.upload_file import Upload
@@ -27,6 +28,8 @@ class Calls(Protocol):
 
     @property
     def works(self) -> Works: ...
+    @property
+    def metric_rules(self) -> MetricRules: ...
     @property
     def base_url(self) -> str | None: ...
 

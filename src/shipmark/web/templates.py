@@ -4,7 +4,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from shipmark.web import words
+from shipmark.web import figures, words
 from shipmark.web.static_files import CHART_SCRIPT, served_name
 
 
@@ -24,11 +24,16 @@ def environment() -> Environment:
         "count_of": words.count,
         "exact": words.exact,
         "iso": words.iso,
+        "percent": figures.percent,
         "metadata": words.metadata_of,
         "shipped": words.shipped,
         "short_sha": words.short_sha,
         "span": words.span,
         "web_address": words.web_address,
     }
-    made.globals |= {"served_name": served_name, "chart_script": CHART_SCRIPT}
+    made.globals |= {
+        "without": words.without,
+        "served_name": served_name,
+        "chart_script": CHART_SCRIPT,
+    }
     return made

@@ -70,6 +70,12 @@ class Visit:
         assert self.session is not None  # noqa: S101 - pages that change something ask for scopes
         return self.session.token.account.id
 
+    @property
+    def caller(self) -> tuple[str, str]:
+        """The names of the account and the token on whose behalf something is changed."""
+        assert self.session is not None  # noqa: S101 - as above
+        return self.session.token.account.name, self.session.token.name
+
     def may(self, scopes: Collection[Scope]) -> bool:
         """Whether who visits has any one of the scopes."""
         return self.session is not None and self.session.token.may(scopes)

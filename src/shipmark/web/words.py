@@ -89,3 +89,8 @@ def cell(value: object) -> object:
     """A value of a CSV file; text that a spreadsheet would take for a formula is marked as text."""
     risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
     return f"'{value}" if risky else value
+
+
+def without(said: dict[str, str], *names: str) -> dict[str, str]:
+    """What is said but for some of it."""
+    return {name: text for name, text in said.items() if name not in names}

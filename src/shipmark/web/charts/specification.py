@@ -61,7 +61,7 @@ def bars(
             mark={"type": "bar", "cornerRadiusEnd": 2},
             encoding={
                 "x": {"field": "category", "type": "nominal", "sort": None, "title": category}
-                | {"axis": {"labelAngle": 0}},
+                | {"axis": {"labelAngle": 0, "labelOverlap": True}},
                 "y": {"field": "amount", "type": "quantitative", "title": amount}
                 | {"axis": {"tickMinStep": 1, "tickCount": 4}},
                 "tooltip": [

@@ -1,0 +1,70 @@
+"""What the address asks of metrics: a range of time, and of which deployments."""
+
+from datetime import UTC, datetime, time, timedelta
+
+from shipmark.application.metrics import Asked
+from shipmark.domain.metrics import Start, Unit
+from shipmark.domain.periods import Granularity
+from shipmark.web.fields import Fields
+from shipmark.web.visit import Visit
+
+RANGES = {
+    "7d": ("7 days", 7),
+    "30d": ("30 days", 30),
+    "90d": ("90 days", 90),
+    "1y": ("1 year", 365),
+}
+USUAL = "30d"
+PLACES = ("service", "repository", "environment", "source")
+TIMES = ("range", "since", "until")
+FILTERS = (*TIMES, *PLACES)
+PARAMETERS = (*FILTERS, "author", "granularity", "tz", "unit", "start", "include_baseline")
+COARSER_AFTER = timedelta(days=45)
+
+
+def asked(
+    fields: Fields, now: datetime, *, service: str | None = None, repository: str | None = None
+) -> Asked:
+    """What a query string asks, of a service or a repository if one is given. Without a
+    granularity, one that fits the range."""
+    since, until = fields.since(), fields.until()
+    if since is None and until is None:
+        since = _beginning(fields.text("range"), now)
+    return Asked(
+        since=since,
+        until=until,
+        granularity=fields.choice("granularity", Granularity) or _granularity(since, until or now),
+        zone=fields.zone("tz") or UTC,
+        service=service or fields.text("service"),
+        repository=repository or fields.text("repository"),
+        environments=_names(fields.text("environment")),
+        source=fields.text("source"),
+        author=fields.text("author"),
+        include_baseline=fields.flag("include_baseline") or False,
+        start=fields.choice("start", Start) or Start.MERGED,
+        unit=fields.choice("unit", Unit) or Unit.CHANGE,
+    )
+
+
+def _beginning(chosen: str | None, now: datetime) -> datetime:
+    """The first moment of a range of days, of which today is the last."""
+    _, days = RANGES.get(chosen or USUAL, RANGES[USUAL])
+    return datetime.combine(now.date(), time(), UTC) - timedelta(days=days - 1)
+
+
+def _granularity(since: datetime | None, until: datetime) -> Granularity:
+    if since is None or until - since <= COARSER_AFTER:
+        return Granularity.DAY
+    return Granularity.WEEK
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for one in (text or "").split(",") if (name := one.strip())))
+
+
+def chosen_range(visit: Visit) -> str | None:
+    """Which of the ranges is shown; None for one that was typed."""
+    said = visit.query.kept(*TIMES)
+    if "since" in said or "until" in said:
+        return None
+    return said.get("range") if said.get("range") in RANGES else USUAL

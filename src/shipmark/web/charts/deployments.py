@@ -1,0 +1,65 @@
+"""Deployments on an axis of time, a row for each environment."""
+
+from collections.abc import Sequence
+
+from shipmark.application.activity import Place
+from shipmark.application.queries import DeploymentRow
+from shipmark.web.charts.specification import Chart, specification
+from shipmark.web.words import count, exact, iso
+
+OUTCOMES = ("succeeded", "rollback", "failed")
+ROW = 34
+
+
+def deployments(
+    newest: Sequence[DeploymentRow], places: Sequence[Place], *, title: str, with_service: bool
+) -> Chart:
+    """A mark for each deployment, by what became of it. The table has a row an environment."""
+    values = [
+        {
+            "at": iso(row.deployment.deployed_at),
+            "environment": row.deployment.environment,
+            "outcome": _outcome(row),
+            "deployment": row.deployment.reference_id,
+            "service": row.service.name,
+        }
+        for row in newest
+    ]
+    told = [("deployment", "Deployment"), ("outcome", "Outcome"), ("environment", "Environment")]
+    told += [("service", "Service")] if with_service else []
+    colours = {"domain": OUTCOMES, "range": ["var(--series-1)", "var(--series-2)", "var(--bad)"]}
+    shapes = {"domain": OUTCOMES, "range": ["circle", "triangle-left", "diamond"]}
+    return Chart(
+        title=title,
+        text=f"{title}: the newest {count(len(newest), 'deployment')} to "
+        f"{count(len(places), 'environment')}.",
+        specification=specification(
+            values,
+            height=ROW * max(1, len(places)) + 10,
+            mark={"type": "point", "filled": True, "size": 44, "opacity": 0.7},
+            encoding={
+                "x": {"field": "at", "type": "temporal", "title": None, "scale": {"type": "utc"}}
+                | {"axis": {"grid": False}},
+                "y": {"field": "environment", "type": "nominal", "title": None}
+                | {"sort": [one.environment for one in places], "axis": {"grid": True}},
+                "color": {"field": "outcome", "type": "nominal", "title": None, "scale": colours},
+                "shape": {"field": "outcome", "type": "nominal", "title": None, "scale": shapes},
+                "tooltip": [
+                    *({"field": field, "type": "nominal", "title": name} for field, name in told),
+                    {"field": "at", "type": "temporal", "title": "Deployed (UTC)"}
+                    | {"timeUnit": "utcyearmonthdatehoursminutes"},
+                ],
+            },
+        ),
+        columns=("Environment", "Deployments", "Failed", "Last deployed"),
+        rows=[
+            (one.environment, one.deployments, one.failed, exact(one.last.deployment.deployed_at))
+            for one in places
+        ],
+    )
+
+
+def _outcome(row: DeploymentRow) -> str:
+    if not row.deployment.success:
+        return "failed"
+    return "rollback" if row.rolled_back else "succeeded"
