@@ -33,7 +33,10 @@ OF_SET = {
     "required_params_missing",
     "repo_not_found",
 }
-OF_THE_SERVER = {"internal_error", "unavailable", "payload_too_large"}
+OF_THE_SERVER = {
+    *("internal_error", "unavailable", "payload_too_large"),
+    *("invalid_file", "import_not_found", "import_not_ready"),
+}
 """Those that need a server of their own; `tests/operation` has them."""
 
 
@@ -229,6 +232,7 @@ def test_every_code_is_tested() -> None:
         "unknown_method",
         "method_not_allowed",
         "invalid_signature",
+        "incident_not_found",
     }
     assert here | by_themselves | OF_THE_SERVER == all_codes()
     assert all_codes() >= OF_CREATE | OF_SET

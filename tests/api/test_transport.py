@@ -163,6 +163,10 @@ READS = (
     "pulls.info",
     "pulls.list",
     "pulls.explain",
+    "incidents.info",
+    "incidents.list",
+    "metrics.get",
+    "metrics.rows",
     "repositories.doctor",
     "repositories.list",
     "services.list",
@@ -182,6 +186,11 @@ WRITES = (
     "deployments.retry",
     "pulls.import",
     "repositories.upsert",
+    "incidents.upsert",
+    "incidents.sync",
+    "incidents.link",
+    "incidents.unlink",
+    "incidents.delete",
     "rules.upsert",
     "rules.preview",
     "rules.delete",
@@ -195,6 +204,9 @@ WRITES = (
     "imports.apply",
     "imports.undo",
 )
+
+
+TIME = {"since": "2024-03-01", "until": "2024-03-08"}
 
 
 def test_the_route_table_holds_these_methods_and_no_more(server: LiveServer) -> None:
@@ -214,9 +226,14 @@ def test_a_read_answers_get_and_post_alike(shop: Shop, method: str) -> None:
         "pulls.info": {"repository": shop.repository, "number": 1},
         "pulls.explain": {"repository": shop.repository, "number": 1},
         "imports.template": {"kind": "pulls"},
+        "metrics.get": TIME,
+        "metrics.rows": TIME | {"metric": "deployment_frequency"},
     }.get(method, {"limit": 2})
     if method in ("imports.info", "imports.rows"):
         arguments = {"id": a_failed_import(shop.server)}
+    if method == "incidents.info":
+        arguments = {"reference_id": shop.reference("incident")}
+        shop.server.call("incidents.upsert", **arguments, started_at="2024-03-02T10:00:00Z")
     posted = shop.server.call(method, **arguments)
     assert succeeded(shop.server.send(method, verb="GET", params=arguments)) == posted
     assert succeeded(shop.server.send(method, data=arguments)) == posted

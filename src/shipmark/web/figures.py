@@ -1,6 +1,6 @@
 """Metrics as people read them: each value with its unit, its n, and what it was before."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -218,3 +218,17 @@ _TOLD: dict[Metric, Callable[[Any], list[tuple[str, str]]]] = {
     Metric.FAILED_DEPLOYMENT_RECOVERY_TIME: _of_recovery,
     Metric.DEPLOYMENT_REWORK_RATE: _of_rework,
 }
+
+
+def compared(headlines: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The metrics of an import's preview: what each is called, how it is and how it would be."""
+    before, after = headlines["before"], headlines["after"]
+    return [
+        (WORDINGS[metric].name, _headline(metric, before), _headline(metric, after))
+        for metric in TILES
+    ]
+
+
+def _headline(metric: Metric, headlines: Mapping[str, Any]) -> str:
+    one = headlines[metric]
+    return f"{SHOWN[metric](one['value'])}, n {amount(one['n'])}"

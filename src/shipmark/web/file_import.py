@@ -20,6 +20,7 @@ from shipmark.application.file_imports import (
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.writer import Work
 from shipmark.domain.errors import ImportNotReady, UnknownMethod
+from shipmark.web import figures
 from shipmark.web.downloads import csv_file, csv_lines
 from shipmark.web.fields import Fields
 from shipmark.web.imports import NAMES, check_scope, kind_of
@@ -63,6 +64,7 @@ async def _page(visit: Visit, *, status: int = 200) -> Response:
         name=NAMES[one.kind],
         under_way=UNDER_WAY.get(one.state),
         preview=preview,
+        metrics=figures.compared(preview["metrics"]) if preview else [],
         moves_shown=MOVES_SHOWN,
         rows=rows[:SHOWN],
         next=str(rows[SHOWN - 1].line) if len(rows) > SHOWN else None,
