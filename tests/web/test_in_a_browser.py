@@ -157,6 +157,7 @@ def test_no_page_keeps_anyone_out(
             "/services",
             f"/services/{shop.service}?{TIMES}",
             "/repositories",
+            "/health",
             f"/repositories/{shop.repository}?{TIMES}",
             "/incidents",
             "/incidents?service=nobody",

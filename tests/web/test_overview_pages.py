@@ -182,6 +182,18 @@ def test_a_repository_shows_its_import_and_what_waits(person: Person, shop: Shop
     assert "Default branch main" in person.words
 
 
+def test_what_is_missing_of_a_repository_is_said_with_what_would_mend_it(
+    person: Person, shop: Shop
+) -> None:
+    empty = f"{shop.repository}-unheard-of"
+    shop.server.call("repositories.upsert", name=empty, default_branch="main")
+    person.get("/health", repository=empty)
+    assert "No pull request and no commit of it was ever received." in person.words
+    assert "shipmark import forge" in person.words
+    assert person.get("/health", repository="acme/typo").status_code == 422
+    assert "acme/typo" in person.words
+
+
 @pytest.mark.parametrize("path", ["/services", "/repositories"])
 def test_lists_lead_to_pages(person: Person, shop: Shop, path: str) -> None:
     name = shop.service if path == "/services" else shop.repository

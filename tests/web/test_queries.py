@@ -57,6 +57,7 @@ async def _statements(client: httpx.AsyncClient) -> dict[str, int]:
         "/services",
         f"/services/service-2?{TIMES}",
         "/repositories",
+        "/health",
         f"/repositories/{REPOSITORY}?{TIMES}",
         "/incidents",
         "/incidents/1",

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 from shipmark.application.change import Patch
+from shipmark.application.doctor import Setup
 from shipmark.application.file_imports import FileImport
 from shipmark.application.file_kinds import RowReaders
 from shipmark.application.metrics import MetricRules
@@ -30,6 +31,8 @@ class Calls(Protocol):
     def works(self) -> Works: ...
     @property
     def metric_rules(self) -> MetricRules: ...
+    @property
+    def setup(self) -> Setup: ...
     @property
     def base_url(self) -> str | None: ...
 
