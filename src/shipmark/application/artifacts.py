@@ -161,7 +161,7 @@ def _register(
                 "A deployment that %s told was refused: %s",
                 deployed.source,
                 result.message,
-                extra={"event": deployed.key},
+                extra={"event_key": deployed.key},
             )
         else:
             made.append(str(one.reference_id))
