@@ -10,6 +10,7 @@ from shipmark.application.facts import BranchPush, Fact, RepositoryFacts, RulesF
 from shipmark.application.path_rules import record_rules_file
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
+from shipmark.application.possible import possible
 from shipmark.application.received import Kind, Via, receipts
 from shipmark.application.record_pulls import PullFacts, record_pulls
 from shipmark.application.repositories import (
@@ -54,7 +55,9 @@ def record_facts(
     a forge is set up to tell of those that matter. Nothing is recorded of one whose name is that
     of another forge's here.
     """
-    known, strangers = _record_repositories(tx, facts, told_at or tx.now, policy)
+    told = told_at or tx.now
+    facts = list(possible(facts, told_at=told, is_news=told_at is not None))
+    known, strangers = _record_repositories(tx, facts, told, policy)
     rest = _under_names_here(
         [
             one
