@@ -83,7 +83,7 @@ def connected(fake: FakeForge) -> Forge:
     """The forge as the product asks it, without a network."""
     asked, server = server_of(fake.source, fake.url)
     line: Any = Line(fake, server)
-    return Forge(asked, line, lambda _name: NOBODY)
+    return Forge(asked, line, lambda _name: NOBODY, itself=lambda: NOBODY, kind=fake.source)
 
 
 @dataclass
