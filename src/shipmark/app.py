@@ -160,10 +160,6 @@ def _read_webhook(
 def forges_of(settings: Settings, **transport: Any) -> Forges:
     """The forges that the settings let us into; ``transport`` is for how they are asked. Raises
     SettingsError for what is said of a forge by half."""
-    if settings.github_app_id and not settings.github_app_key:
-        raise SettingsError("SHIPMARK_GITHUB_APP_ID needs SHIPMARK_GITHUB_APP_KEY beside it.")
-    if settings.github_app_key and not settings.github_app_id:
-        raise SettingsError("SHIPMARK_GITHUB_APP_KEY needs SHIPMARK_GITHUB_APP_ID beside it.")
     accesses = [access for source in FORGES if (access := _access(settings, source))]
     return connect(accesses, **transport)
 
@@ -298,9 +294,7 @@ def file_importer(
 
 def _access(settings: Settings, source: str) -> Access | None:
     token, url = getattr(settings, f"{source}_token"), getattr(settings, f"{source}_url")
-    app = None
-    if source == "github" and settings.github_app_id and settings.github_app_key:
-        app = (settings.github_app_id, settings.github_app_key)
+    app = _app(settings) if source == "github" else None
     if app and token:
         raise SettingsError("Set SHIPMARK_GITHUB_TOKEN or SHIPMARK_GITHUB_APP_ID, not both.")
     if not (app or token or url):
@@ -309,6 +303,16 @@ def _access(settings: Settings, source: str) -> Access | None:
         variable = f"SHIPMARK_{source.upper()}"
         raise SettingsError(f"{variable}_TOKEN needs {variable}_URL beside it: where that is.")
     return Access(source=source, url=url, token=token, app=app)
+
+
+def _app(settings: Settings) -> tuple[str, str] | None:
+    if settings.github_app_id and settings.github_app_key:
+        return settings.github_app_id, settings.github_app_key
+    if settings.github_app_id:
+        raise SettingsError("SHIPMARK_GITHUB_APP_ID needs SHIPMARK_GITHUB_APP_KEY beside it.")
+    if settings.github_app_key:
+        raise SettingsError("SHIPMARK_GITHUB_APP_KEY needs SHIPMARK_GITHUB_APP_ID beside it.")
+    return None
 
 
 def prepare_schema(database: Database) -> None:

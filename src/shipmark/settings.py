@@ -76,9 +76,15 @@ def _setting(parse: Callable[[str], Any], about: str, *, default: Any) -> Any:
     return field(default=default, metadata={"parse": parse, "about": about})
 
 
-def _secret(about: str) -> Any:
+def _token(text: str) -> str:
+    if not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("must be one line of ASCII characters without blanks")
+    return text
+
+
+def _secret(about: str, parse: Callable[[str], str] = str) -> Any:
     """A setting that is never shown."""
-    metadata = {"parse": str, "about": about, "secret": True}
+    metadata = {"parse": parse, "about": about, "secret": True}
     return field(default=None, repr=False, metadata=metadata)
 
 
@@ -134,7 +140,7 @@ class Settings:
         "what becomes of merge_commit_shas nobody imported",
         default="reject",
     )
-    github_token: str | None = _secret("token to ask GitHub with")
+    github_token: str | None = _secret("token to ask GitHub with", _token)
     github_app_id: str | None = _setting(
         str, "GitHub App to ask GitHub as, in place of a token", default=None
     )
@@ -142,19 +148,19 @@ class Settings:
     github_url: str | None = _setting(
         _base_url, "GitHub Enterprise Server, if it is not github.com", default=None
     )
-    gitlab_token: str | None = _secret("token to ask GitLab with")
+    gitlab_token: str | None = _secret("token to ask GitLab with", _token)
     gitlab_url: str | None = _setting(
         _base_url, "GitLab server, if it is not gitlab.com", default=None
     )
-    bitbucket_token: str | None = _secret("token to ask Bitbucket with")
+    bitbucket_token: str | None = _secret("token to ask Bitbucket with", _token)
     bitbucket_url: str | None = _setting(
         _base_url, "Bitbucket Data Center, if it is not Bitbucket Cloud", default=None
     )
-    azure_devops_token: str | None = _secret("token to ask Azure DevOps with")
+    azure_devops_token: str | None = _secret("token to ask Azure DevOps with", _token)
     azure_devops_url: str | None = _setting(
         _base_url, "organisation or collection of Azure DevOps", default=None
     )
-    gitea_token: str | None = _secret("token to ask Gitea or Forgejo with")
+    gitea_token: str | None = _secret("token to ask Gitea or Forgejo with", _token)
     gitea_url: str | None = _setting(_base_url, "Gitea or Forgejo server", default=None)
     import_every: timedelta = _setting(
         time_span,
@@ -224,7 +230,7 @@ def _given(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         if variable.removesuffix(FILE) in environment:
             raise SettingsError(f"Set {variable.removesuffix(FILE)} or {variable}, not both.")
         try:
-            yield variable.removesuffix(FILE), Path(text).read_text(encoding="utf-8")
+            yield variable.removesuffix(FILE), Path(text).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{variable}: {text} cannot be read: {error}") from None
 
@@ -233,6 +239,8 @@ def _parsed(variable: str, setting: Field[Any], text: str) -> Any:
     try:
         return setting.metadata["parse"](text)
     except ValueError as error:
+        if setting.metadata.get("secret"):
+            raise SettingsError(f"{variable} {error}.") from None
         raise SettingsError(f"{variable} is '{_masked_url(text)}'; it {error}.") from None
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from tests.builders import Clock, a_deployment, sha
+from tests.builders import Clock, a_deployment, a_pull_request, sha
 from tests.connectors.fake_gitlab import NAME, FakeGitLab
 from tests.connectors.http_forge import HTTPForge, answers, breaks_off, hangs_up
 
@@ -26,6 +26,7 @@ from shipmark.application.writer import transact
 from shipmark.connectors.exchange import Request, Response
 from shipmark.connectors.forge_servers import Access
 from shipmark.connectors.forges import connect
+from shipmark.connectors.pages import Page
 from shipmark.domain.model import Deployment, Repository, Status
 from shipmark.storage.database import Database
 
@@ -176,6 +177,22 @@ def test_a_page_that_cannot_be_recorded_is_not_passed(scene: Scene) -> None:
     with pytest.raises(Killed):
         scene.write(killed)
     assert scene.state() == at
+
+
+def test_a_forge_that_tells_the_same_under_every_number_is_trouble(scene: Scene) -> None:
+    class Same:
+        def serving(self, _: object) -> Any:
+            return self
+
+        def page(self, _name: str, *, cursor: str | None, **__: object) -> Page:
+            return Page(facts=(a_pull_request(1),), cursor=str(int(cursor or 1) + 1))
+
+    importer = ForgeImporter(scene.database, Same(), POLICY, every=EVERY, stopping=scene.stopping)
+    at = importer.page(scene.repository, scene.begin())
+    at = importer.page(scene.repository, at)
+    for _ in range(2):
+        with pytest.raises(ForgeTrouble, match="3 pages to '3' are alike"):
+            importer.page(scene.repository, at)
 
 
 def test_pages_that_go_in_circles_are_trouble(scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from shipmark.application.rules import (
     try_rule,
     upsert_rule,
 )
-from shipmark.domain.errors import InvalidArgument, RepositoryNotFound
+from shipmark.domain.errors import IntegrationBranchNotValid, InvalidArgument, RepositoryNotFound
 from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.domain.model import Status
 from shipmark.domain.rules import NoMatch
@@ -34,6 +35,7 @@ from shipmark.storage.database import Database
 from shipmark.storage.transaction import StorageTransaction
 
 POLICY = Policy(patterns=ENGINE)
+PAGE = Page(limit=10)
 
 
 def a_draft(name: str = "Deploys", **values: Any) -> RuleDraft:
@@ -142,6 +144,70 @@ def test_a_refused_deployment_does_not_keep_the_others_from_being_made(database:
         refused, made = infer(tx, events, policy=POLICY)
     assert isinstance(refused.result, RepositoryNotFound)
     assert isinstance(made.result, Registered)
+
+
+def test_what_is_said_of_a_refusal_stands_beside_its_message(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    with database.trial() as tx:
+        saved(tx)
+        infer(tx, [an_event()], policy=replace(POLICY, register_unknown_repositories=False))
+    (line,) = caplog.records
+    assert line.getMessage().startswith("A deployment that a rule inferred was refused: The rep")
+    assert line.__dict__["event_key"] == an_event().key
+    # In JSON the message stands under this name.
+    assert not hasattr(line, "event")
+
+
+RELEASE = "release/1"
+
+
+@pytest.mark.parametrize("order", [*permutations(("pull", "run", "run on main"))], ids=", ".join)
+def test_an_integration_branch_is_waited_for_whatever_comes_first(
+    database: Database, order: tuple[str, ...]
+) -> None:
+    def come(what: str) -> None:
+        if what == "pull":
+            record_pulls(tx, [a_pull_request(4, base_ref=RELEASE)], policy=POLICY)
+        elif what == "run":
+            inferred(tx, an_event(key="a", commit_sha=sha(4), branch=RELEASE, at=at(6)))
+        else:
+            inferred(tx, an_event(key="b", commit_sha=sha(2), at=at(7)))
+
+    with database.trial() as tx:
+        with_shop(tx)
+        saved(tx, integration_branch="{branch}")
+        for what in order:
+            come(what)
+        found = tx.reports.deployments(DeploymentFilter(), PAGE)
+        told = {
+            row.deployment.integration_branch: (
+                row.deployment.attribution.status,
+                [one.pull.number for one in tx.reports.shipped_pulls(row.deployment.id, PAGE)],
+            )
+            for row in found
+        }
+    assert told == {
+        RELEASE: (Status.ATTRIBUTED, [4]),
+        "main": (Status.ATTRIBUTED, [1, 2]),
+    }
+
+
+def test_an_inferred_deployment_is_corrected_though_its_branch_has_nothing(
+    database: Database,
+) -> None:
+    with database.trial() as tx:
+        with_shop(tx)
+        saved(tx, integration_branch="{branch}")
+        (made,) = inferred(tx, an_event(branch=RELEASE))
+
+        def corrected(**values: Any) -> Registered:
+            patch = Patch(reference_id=made.deployment.reference_id, values=values)
+            return update(tx, patch, policy=POLICY)
+
+        assert corrected(environment="eu").deployment.environment == "eu"
+        with pytest.raises(IntegrationBranchNotValid, match="has it as its base"):
+            corrected(integration_branch="release/2")
 
 
 def test_a_rule_that_cannot_be_used_is_refused_and_not_stored(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -283,3 +284,16 @@ def test_the_budget_is_logged_and_the_token_is_not(
     assert (line.__dict__["remaining"], line.__dict__["limit"]) == (4999, 5000)
     ours = [one for one in caplog.records if one.name.startswith("shipmark")]
     assert not any("s3cret" in str(one.__dict__) or "hidden" in str(one.__dict__) for one in ours)
+
+
+def test_a_token_that_cannot_be_sent_is_not_quoted(
+    transport: Transport, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    wrong = replace(ANN, headers={"authorization": "Bearer # ci\ns3cret"})
+    with pytest.raises(ForgeUnavailable) as refused:
+        transport.ask(THINGS, wrong)
+    assert "s3cret" not in refused.value.message
+    assert refused.value.__cause__ is None
+    ours = [one for one in caplog.records if one.name.startswith("shipmark")]
+    assert not any("s3cret" in str(one.__dict__) for one in ours)

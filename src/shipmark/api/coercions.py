@@ -21,9 +21,8 @@ from shipmark.domain.errors import (
     MergeCommitSHAsInvalid,
     MetadataInvalid,
 )
+from shipmark.domain.instants import AHEAD, EARLIEST
 
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-AHEAD = timedelta(days=1)
 MILLISECONDS_FROM = 100_000_000_000
 NAME_LENGTH = 255
 URL_LENGTH = 2048

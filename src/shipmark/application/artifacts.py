@@ -7,6 +7,7 @@ what one has led to once stays, though its tag may move.
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 
 from shipmark.application.drafts import Registration
@@ -25,6 +26,7 @@ from shipmark.domain.artifacts import (
 )
 from shipmark.domain.errors import InvalidArgument, ShipmarkError
 from shipmark.domain.events import SourceEvent
+from shipmark.domain.instants import is_possible
 from shipmark.domain.model import DEFAULT_ENVIRONMENT
 from shipmark.domain.rules import LONGEST_NAME
 
@@ -76,7 +78,9 @@ def record_reports(
     """
     for one in deployed:
         _check_names(one)
-    shortened = [replace(one, key=_short(one.source, one.key)) for one in deployed]
+    shortened = [
+        replace(_possible(one, tx.now), key=_short(one.source, one.key)) for one in deployed
+    ]
     fresh = tx.artifacts.add_reports(shortened)
     waiting = {
         (report_id, place): readable_ids([artifact])
@@ -85,6 +89,11 @@ def record_reports(
     }
     tx.artifacts.wait_for(waiting)
     return _resolve(tx, fresh.keys(), policy)
+
+
+def _possible(deployed: ServiceDeployed, now: datetime) -> ServiceDeployed:
+    """Many senders write a zero for an instant; it is told as it happens."""
+    return deployed if is_possible(deployed.at, now) else replace(deployed, at=now)
 
 
 def _check_names(deployed: ServiceDeployed) -> None:
@@ -161,7 +170,7 @@ def _register(
                 "A deployment that %s told was refused: %s",
                 deployed.source,
                 result.message,
-                extra={"event": deployed.key},
+                extra={"event_key": deployed.key},
             )
         else:
             made.append(str(one.reference_id))

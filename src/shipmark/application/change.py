@@ -53,7 +53,7 @@ def update(tx: Transaction, patch: Patch, *, policy: Policy) -> Registered:
         raise TransactionConflict(f"'{patch.reference_id}' was deleted at the same moment.")
     (before,) = locked.values()
     after = _patched(tx, before, patch.values, policy)
-    _check(tx, after, policy)
+    _check(tx, before, after, policy)
     if not after.registers_the_same_as(before):
         after = _replace(tx, before, after, policy)
     return answer(tx, [after])[after.reference_id]
@@ -102,7 +102,7 @@ def _patched(
     return replace(before, **changes)
 
 
-def _check(tx: Transaction, after: Deployment, policy: Policy) -> None:
+def _check(tx: Transaction, before: Deployment, after: Deployment, policy: Policy) -> None:
     if after.repository_id is None and not after.merge_commit_shas:
         raise RequiredParamsMissing(
             "repository is required for a deployment that lists no merge_commit_shas.",
@@ -112,7 +112,10 @@ def _check(tx: Transaction, after: Deployment, policy: Policy) -> None:
         raise RequiredParamsMissing(
             "integration_branch needs commit_sha and repository.", argument="commit_sha"
         )
-    for refusal in validate(tx, [after], policy=policy).values():
+    # What a rule has inferred counts as it is; what a client makes of it has to be right.
+    is_theirs = after.integration_branch != before.integration_branch
+    checked = replace(after, rule_id=None) if is_theirs else after
+    for refusal in validate(tx, [checked], policy=policy).values():
         raise refusal
 
 

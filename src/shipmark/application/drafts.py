@@ -145,10 +145,13 @@ def validate(
 def _check_integration_branches(
     tx: Transaction, deployments: Sequence[Deployment]
 ) -> dict[str, ShipmarkError]:
+    # Nobody would send an inferred one again: it may come before what it is about, and waits.
     named = {
         one.reference_id: (one.repository_id, one.integration_branch)
         for one in deployments
-        if one.repository_id is not None and one.integration_branch is not None
+        if one.repository_id is not None
+        and one.integration_branch is not None
+        and one.rule_id is None
     }
     if not named:
         return {}

@@ -4,6 +4,7 @@ import logging
 import threading
 from datetime import timedelta
 from functools import partial
+from hashlib import sha256
 
 from shipmark.application.backfill_forge import (
     claim_due,
@@ -12,7 +13,7 @@ from shipmark.application.backfill_forge import (
     record_page,
     record_trouble,
 )
-from shipmark.application.forges import Forges, ForgeTrouble
+from shipmark.application.forges import FactsPage, Forges, ForgeTrouble
 from shipmark.application.policy import Policy
 from shipmark.application.ports import ForgeImport
 from shipmark.application.record_facts import Inferrer, infer_nothing
@@ -23,6 +24,32 @@ log = logging.getLogger(__name__)
 
 PAGES_A_TURN = 50
 """After so many, another repository that is due has its turn."""
+
+
+MOST_ALIKE = 3
+"""Pages in a row that tell the same. Two may: a page of one instant is read again from there."""
+
+
+class Repeats:
+    """Notices a forge that gives out one page again and again, under numbers that go on."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, tuple[str | None, str, int]] = {}
+
+    def notice(self, at: ForgeImport, page: FactsPage) -> None:
+        """Raises ForgeTrouble."""
+        told = sha256(repr(page.facts).encode(errors="replace")).hexdigest()
+        cursor, before, alike = self._last.get(at.repository_id, (None, "", 0))
+        if told != before or not page.facts:
+            alike = 1
+        elif cursor != at.cursor:
+            alike += 1
+        self._last[at.repository_id] = at.cursor, told, alike
+        if alike >= MOST_ALIKE and page.cursor is not None:
+            raise ForgeTrouble(
+                "The forge tells the same again and again: "
+                f"{alike} pages to {at.cursor!r} are alike."
+            )
 
 
 class ForgeImporter:
@@ -44,6 +71,7 @@ class ForgeImporter:
         self._every = every
         self._infer = infer
         self._stopping = stopping
+        self._repeats = Repeats()
 
     def work_once(self) -> int:
         """Go on with one import that is due; how many pages were recorded."""
@@ -74,6 +102,7 @@ class ForgeImporter:
         if forge is None:
             raise ForgeTrouble(f"No forge is set up that has {repository.name}.")
         page = next_page(forge, repository, at)
+        self._repeats.notice(at, page)
         return transact(
             self._database,
             partial(

@@ -1,7 +1,8 @@
 """Record what forges tell, whichever forge and whichever way: one use case for all facts."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from shipmark.application.facts import BranchPush, Fact, RepositoryFacts, RulesF
 from shipmark.application.path_rules import record_rules_file
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
+from shipmark.application.possible import possible
 from shipmark.application.received import Kind, Via, receipts
 from shipmark.application.record_pulls import PullFacts, record_pulls
 from shipmark.application.repositories import (
@@ -17,9 +19,12 @@ from shipmark.application.repositories import (
     record_repository,
 )
 from shipmark.domain.events import SourceEvent, numbered
-from shipmark.domain.model import BranchCommit
+from shipmark.domain.model import BranchCommit, Repository
 
 log = logging.getLogger(__name__)
+
+Told = PullFacts | BranchPush | SourceEvent | RulesFileFacts
+"""A fact about something in a repository."""
 
 
 class Inferrer(Protocol):
@@ -50,13 +55,18 @@ def record_facts(
     a forge is set up to tell of those that matter. Nothing is recorded of one whose name is that
     of another forge's here.
     """
-    known, strangers = _record_repositories(tx, facts, told_at or tx.now, policy)
-    rest = [
-        one
-        for one in facts
-        if not isinstance(one, RepositoryFacts) and one.repository not in strangers
-    ]
-    ids = _ids(tx, {one.repository for one in rest})
+    told = told_at or tx.now
+    facts = list(possible(facts, told_at=told, is_news=told_at is not None))
+    known, strangers = _record_repositories(tx, facts, told, policy)
+    rest = _under_names_here(
+        [
+            one
+            for one in facts
+            if not isinstance(one, RepositoryFacts) and one.repository not in strangers
+        ],
+        {name: one.name for name, one in _as_they_stand(tx, known).items()},
+    )
+    ids = _ids(tx, {_name_of(one) for one in rest})
     tx.repositories.lock(set(ids.values()), exclusive=True)
     pushes = [one for one in rest if isinstance(one, BranchPush)]
     if pushes:
@@ -67,9 +77,9 @@ def record_facts(
     for one in rest:
         if isinstance(one, RulesFileFacts):
             record_rules_file(tx, ids[one.repository], one, policy=policy)
-    events = [numbered(one, ids[one.repository]) for one in rest if isinstance(one, SourceEvent)]
-    about = {(one, Kind.REPOSITORY) for one in known}
-    about |= {(ids[one.repository], Kind.EVENTS) for one in rest if isinstance(one, SourceEvent)}
+    events = [numbered(one, ids[_name_of(one)]) for one in rest if isinstance(one, SourceEvent)]
+    about = {(one, Kind.REPOSITORY) for one in known.values()}
+    about |= {(ids[_name_of(one)], Kind.EVENTS) for one in rest if isinstance(one, SourceEvent)}
     tx.received.note(receipts(about, via=via, at=tx.now))
     news = tx.events.add(events) if events else []
     if news:
@@ -78,12 +88,13 @@ def record_facts(
 
 def _record_repositories(
     tx: Transaction, facts: Sequence[Fact], at: datetime, policy: Policy
-) -> tuple[set[int], set[str]]:
+) -> tuple[dict[str, int], set[str]]:
     """Record what is said of repositories.
 
-    The ids of those it was recorded of, and the names of those that are another forge's here.
+    The ids of those it was recorded of, by the names that were told, and the names of those that
+    are another forge's here.
     """
-    known: set[int] = set()
+    known: dict[str, int] = {}
     strangers: set[str] = set()
     for one in facts:
         if isinstance(one, RepositoryFacts):
@@ -97,8 +108,32 @@ def _record_repositories(
                 )
                 strangers.add(one.name)
             else:
-                known.add(found.id)
+                known[one.name] = found.id
     return known, strangers
+
+
+def _as_they_stand(tx: Transaction, known: Mapping[str, int]) -> dict[str, Repository]:
+    """Each as it is by now: another that was told of later may have taken its name."""
+    found = tx.repositories.get(set(known.values())) if known else {}
+    return {name: found[id_] for name, id_ in known.items()}
+
+
+def _under_names_here(facts: Iterable[Told], here: Mapping[str, str]) -> list[Told]:
+    """Facts told beside a repository belong to it, whoever has the name by now that they tell.
+
+    An event keeps the name it was told under: rules match what was so when it happened.
+    """
+    return [_under(one, here[one.repository]) if one.repository in here else one for one in facts]
+
+
+def _under(fact: Told, name: str) -> Told:
+    if isinstance(fact, SourceEvent):
+        return replace(fact, here=name)
+    return replace(fact, repository=name)
+
+
+def _name_of(fact: Told) -> str:
+    return fact.name_here if isinstance(fact, SourceEvent) else fact.repository
 
 
 def _ids(tx: Transaction, names: set[str]) -> dict[str, int]:

@@ -51,17 +51,20 @@ def record_repository(
     """Record what a forge says of a repository. It is found by the forge's own id for it, so that
     it stays the same one under another name; what is told under a former name is still its own.
 
-    An older message takes back nothing that a newer one told.
+    An older message takes back nothing that a newer one told. Of two with one name, which are two
+    by their ids, who was told to have it last has it; the other one's name is not known until its
+    forge tells it.
     """
-    found = _known_as(tx, facts) or tx.repositories.add(facts.name, {})
-    tx.repositories.lock({found.id}, exclusive=True)
+    found = _known_as(tx, facts) or _newcomer(tx, facts)
+    holder = _holder(tx, facts.name)
+    tx.repositories.lock({found.id, (holder or found).id}, exclusive=True)
     before = tx.repositories.get({found.id})[found.id]
     if is_of_another_forge(before, facts):
         # Two forges have one of this name: it stays with the first.
         return before
     told = tx.repositories.told(before.id)
     after, told_now = _heard(before, told, facts, as_of)
-    if after.name.casefold() != before.name.casefold() and _is_taken(tx, after):
+    if after.name.casefold() != before.name.casefold() and not _gets_name(tx, after, as_of, policy):
         after = replace(after, name=before.name)
     if after != before:
         changes = {name: getattr(after, name) for name in CHANGEABLE}
@@ -85,10 +88,35 @@ def _known_as(tx: Transaction, facts: RepositoryFacts) -> Repository | None:
     former = facts.former_name
     found = tx.repositories.named({facts.name, former} if former else {facts.name})
     for one in found.get(facts.name, []):
-        # Who only once had the name, and has another id, is another repository.
-        if one.source_id is None or one.name.casefold() == facts.name.casefold():
+        # Who has another id is another repository, though it has the name, or had it once.
+        is_named_so = one.name.casefold() == facts.name.casefold()
+        if one.source_id is None or (is_named_so and not _is_told_apart(one, facts)):
             return one
     return next((one for one in found.get(former or "", []) if one.source_id is None), None)
+
+
+def _is_told_apart(repository: Repository, facts: RepositoryFacts) -> bool:
+    """Whether the same forge has another id for it."""
+    if repository.source is None or is_of_another_forge(repository, facts):
+        return False
+    return repository.source_id not in (None, facts.source_id)
+
+
+def _newcomer(tx: Transaction, facts: RepositoryFacts) -> Repository:
+    """A repository that was not known. While another one has its name, it has a stand-in."""
+    name = _stand_in(facts.name, facts.source_id) if _holder(tx, facts.name) else facts.name
+    return tx.repositories.add(name, {})
+
+
+def _stand_in(name: str, source_id: str | None) -> str:
+    """What a repository is called while another one has its name."""
+    return f"{name} ({source_id})"
+
+
+def _holder(tx: Transaction, name: str) -> Repository | None:
+    """Who has this very name now."""
+    named = tx.repositories.named({name}).get(name, [])
+    return next((one for one in named if one.name.casefold() == name.casefold()), None)
 
 
 def _heard(
@@ -113,13 +141,20 @@ def _heard(
     return after, told
 
 
-def _is_taken(tx: Transaction, repository: Repository) -> bool:
-    """Whether another one stands under its name."""
-    named = tx.repositories.named({repository.name}).get(repository.name, [])
-    return any(
-        one.id != repository.id and one.name.casefold() == repository.name.casefold()
-        for one in named
-    )
+def _gets_name(tx: Transaction, wanting: Repository, as_of: datetime, policy: Policy) -> bool:
+    """Whether it can have the name that it is said to have, if need be from who had it before."""
+    holder = _holder(tx, wanting.name)
+    if holder is None or holder.id == wanting.id:
+        return True
+    if holder.source_id is None or (holder.source or "").strip().lower() != wanting.source:
+        return False
+    told = tx.repositories.told(holder.id)
+    if not _is_newer(told.named_as_of, as_of, holder.source_id, wanting.source_id):
+        return False
+    stand_in = _stand_in(holder.name, holder.source_id)
+    _change(tx, holder.id, {"name": stand_in}, policy)
+    tx.repositories.save_told(holder.id, told, former_names={holder.name})
+    return True
 
 
 def _is_newer(stored_as_of: datetime | None, as_of: datetime, stored: Any, value: Any) -> bool:

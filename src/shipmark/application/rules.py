@@ -15,7 +15,7 @@ from shipmark.application.policy import Policy
 from shipmark.application.ports import NamedRule, Transaction
 from shipmark.application.register import Registered, answer, register
 from shipmark.domain.errors import InvalidArgument, ShipmarkError
-from shipmark.domain.events import EventSource, SourceEvent
+from shipmark.domain.events import EventSource, SourceEvent, repository_number
 from shipmark.domain.rules import (
     CompiledRule,
     Conditions,
@@ -88,7 +88,7 @@ def upsert_rule(tx: Transaction, draft: RuleDraft, *, policy: Policy) -> SavedRu
     named = _save(tx, draft, policy)
     if draft.since is None:
         return SavedRule(named=named)
-    events = tx.deploy_rules.past_events(draft.source, since=draft.since, limit=MOST_EVENTS + 1)
+    events = _past_events(tx, draft, limit=MOST_EVENTS + 1)
     if len(events) > MOST_EVENTS:
         raise InvalidArgument(
             f"since: there are more than {MOST_EVENTS} events since then. Nothing was stored; "
@@ -102,9 +102,7 @@ def upsert_rule(tx: Transaction, draft: RuleDraft, *, policy: Policy) -> SavedRu
 def try_rule(tx: Transaction, trial: Trial, *, policy: Policy) -> SavedRule:
     """What a rule would make of the newest events, the newest first: for a trial transaction."""
     named = _save(tx, trial.draft, policy)
-    events = tx.deploy_rules.past_events(
-        trial.draft.source, since=trial.draft.since, limit=trial.limit
-    )
+    events = _past_events(tx, trial.draft, limit=trial.limit)
     compiled = _compiled(named.rule, policy)
     return SavedRule(named=named, tried=tuple(_apply(tx, [compiled], events, policy)))
 
@@ -126,9 +124,18 @@ def infer(tx: Transaction, events: Sequence[SourceEvent], *, policy: Policy) -> 
             log.warning(
                 "A deployment that a rule inferred was refused: %s",
                 one.result.message,
-                extra={"rule_id": one.rule.id, "event": one.event.key},
+                extra={"rule_id": one.rule.id, "event_key": one.event.key},
             )
     return matching
+
+
+def _past_events(tx: Transaction, draft: RuleDraft, *, limit: int) -> list[SourceEvent]:
+    """The newest events, each with what its repository is called by now."""
+    events = tx.deploy_rules.past_events(draft.source, since=draft.since, limit=limit)
+    numbers = {one: repository_number(one) for one in events}
+    found = tx.repositories.get({number for number in numbers.values() if number is not None})
+    names = {number: repository.name for number, repository in found.items()}
+    return [replace(one, here=names.get(numbers[one] or 0)) for one in events]
 
 
 def _save(tx: Transaction, draft: RuleDraft, policy: Policy) -> NamedRule:
@@ -212,7 +219,7 @@ def registration(event: SourceEvent, made: Inferred, rule: DeployRule) -> Regist
     return Registration(
         deployed_at=event.at,
         service=made.service,
-        repository=event.repository,
+        repository=event.name_here,
         commit_sha=event.commit_sha,
         reference_id=made.reference_id,
         source_url=event.url,

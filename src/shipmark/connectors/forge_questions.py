@@ -45,27 +45,35 @@ def follow_ups(
     asked: Questions, source: str, facts: Sequence[Fact]
 ) -> Iterator[tuple[str, Dialogue[list[Fact]]]]:
     """What to ask so that a webhook's facts are whole, and about which repository."""
-    for name, number in _merged(facts):
-        yield name, _pull(asked, source, name, number)
+    for one in _merged(facts):
+        yield one.repository, _pull(asked, source, one)
     for name in _repositories_with_other_rules(facts):
         yield name, _rules(asked, source, name)
 
 
-def _pull(asked: Questions, source: str, name: str, number: int) -> Dialogue[list[Fact]]:
-    pull = yield from asked.pull(name, number)
-    return [*with_merges([pull], source)] if pull else []
+def _pull(asked: Questions, source: str, told: PullFacts) -> Dialogue[list[Fact]]:
+    """All of a pull request; nothing where by now another one has its repository's name."""
+    pull = yield from asked.pull(told.repository, told.number)
+    if pull is None or _ids_differ(pull, told):
+        return []
+    return [*with_merges([pull], source)]
+
+
+def _ids_differ(one: PullFacts, other: PullFacts) -> bool:
+    ids = {facts.values.get("source_id") for facts in (one, other)} - {None}
+    return len(ids) > 1
 
 
 def _rules(asked: Questions, source: str, name: str) -> Dialogue[list[Fact]]:
     return [(yield from rules_file(asked, source, name))]
 
 
-def _merged(facts: Sequence[Fact]) -> list[tuple[str, int]]:
+def _merged(facts: Sequence[Fact]) -> list[PullFacts]:
     """The merged pull requests whose commits are not told."""
     pulls = [one for one in facts if isinstance(one, PullFacts)]
     whole = {(one.repository, one.number) for one in pulls if "commit_shas" in one.values}
-    merged = {(one.repository, one.number) for one in pulls if one.values.get("merged_at")}
-    return sorted(merged - whole)
+    merged = {(one.repository, one.number): one for one in pulls if one.values.get("merged_at")}
+    return [merged[key] for key in sorted(merged.keys() - whole)]
 
 
 def _repositories_with_other_rules(facts: Sequence[Fact]) -> list[str]:

@@ -180,6 +180,9 @@ def all_of(shape: type[Item], path: str, asked: str, **query: str | int) -> Dial
         asked_for: Mapping[str, str | int] = {**query, "per_page": PAGE, "page": page}
         response = yield Request(path=path, query=asked_for)
         found = answer(tuple[shape, ...], response, asked)  # type: ignore[valid-type]
+        if found and found[0] in items:
+            # It gives out the same page whichever is asked for.
+            return items
         items += found
         more, page = page_after(response, page, len(found)) is not None, page + 1
     return items

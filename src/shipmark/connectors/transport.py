@@ -174,12 +174,12 @@ class Transport:
         try:
             return self._follow(request, url, caller)
         except httpx.HTTPError as error:
-            what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            what = _named(error)
             log.debug("forge did not answer", extra={**self._about(url), "why": what})
             if last:
                 raise ForgeUnavailable(
                     f"{url.host} did not answer when asked for {url.path}: {what}."
-                ) from error
+                ) from (None if isinstance(error, httpx.LocalProtocolError) else error)
             return None
 
     def _wait_for_limit(self, caller: Caller) -> None:
@@ -275,6 +275,13 @@ class Transport:
         """What an answer tells of the budget, for the log."""
         limits = self.server.limits(response, now=self._clock(), refused=0)
         return {"remaining": limits.remaining, "limit": limits.limit}
+
+
+def _named(error: httpx.HTTPError) -> str:
+    """What went wrong. What could not even be sent is not quoted: it may be a token."""
+    kind = type(error).__name__
+    says_more = str(error) and not isinstance(error, httpx.LocalProtocolError)
+    return f"{kind}: {error}" if says_more else kind
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -30,6 +30,7 @@ class SourceEvent:
     (``github:org/app:run:123:1``); once it is recorded, with the repository's number here, which a
     new name does not change (``github:42:run:123:1``). ``workflow`` is the name of a workflow,
     pipeline or application; ``branch`` is what it ran on or merged into, without ``refs/heads/``.
+    ``repository`` is its name as told; ``here`` what it is called here, where that is known.
     """
 
     source: EventSource
@@ -46,6 +47,12 @@ class SourceEvent:
     job: str | None = None
     pull_number: int | None = None
     url: str | None = None
+    here: str | None = None
+
+    @property
+    def name_here(self) -> str:
+        """The name by which the repository is found."""
+        return self.here or self.repository
 
 
 def under_name(event: SourceEvent, repository: str) -> SourceEvent:
@@ -58,3 +65,11 @@ def under_name(event: SourceEvent, repository: str) -> SourceEvent:
 def numbered(event: SourceEvent, repository_id: int) -> SourceEvent:
     """The event with the key under which it is recorded."""
     return replace(event, key=under_name(event, str(repository_id)).key)
+
+
+def repository_number(event: SourceEvent) -> int | None:
+    """Our number of its repository, where the key under which it is recorded has it."""
+    number = event.key.split(":", 2)[1:2]
+    if event.source is EventSource.ARGO_CD or not number or not number[0].isdecimal():
+        return None
+    return int(number[0])

@@ -27,7 +27,7 @@ _STANDING = select(
     )
 )
 _NAMES = select(deploy_rules.c.id, deploy_rules.c.name).where(among(deploy_rules.c.id, "ids"))
-_EVENT_FIELDS = tuple(field.name for field in fields(SourceEvent))
+_EVENT_FIELDS = tuple(field.name for field in fields(SourceEvent) if field.name in source_events.c)
 
 
 class DeployRules:

@@ -27,6 +27,7 @@ class Events:
         ]
 
     def _is_new(self, event: SourceEvent, statement: Insert) -> bool:
-        values = asdict(event) | {"source": event.source.value, "recorded_at": self._now}
+        told = {name: value for name, value in asdict(event).items() if name != "here"}
+        values = told | {"source": event.source.value, "recorded_at": self._now}
         added = statement.values(**values).returning(source_events.c.id)
         return self._connection.scalar(added) is not None
