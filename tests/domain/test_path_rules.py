@@ -13,6 +13,38 @@ from shipmark.domain.path_rules import (
     compile_path_rules,
     services_of,
 )
+from shipmark.domain.patterns import PatternInvalid
+
+names = st.sampled_from(["a", "b", "ab", ".", "..", "a b", "*", "**", "?", "[a]", "\\a", ""])
+patterns = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "/", "!"]),
+    st.lists(names, min_size=1, max_size=4).map("/".join),
+    st.sampled_from(["", "/"]),
+)
+paths = st.lists(st.sampled_from(["a", "b", "ab", "a b"]), min_size=1, max_size=4).map("/".join)
+
+
+def is_pattern(pattern: str) -> bool:
+    try:
+        GitIgnoreEngine().compile([pattern])
+    except PatternInvalid:
+        return False
+    return True
+
+
+@given(
+    lists=st.lists(
+        st.lists(patterns.filter(is_pattern), min_size=1, max_size=3), min_size=1, max_size=3
+    ),
+    file=paths | paths.map("./{}".format) | paths.map("/{}".format),
+)
+def test_a_file_is_tried_with_every_service_that_it_can_belong_to(
+    lists: list[list[str]], file: str
+) -> None:
+    compiled = rules(**{f"s{number}": tuple(one) for number, one in enumerate(lists)})
+    each = {service.name_for(file) for service in compiled.services}
+    assert compiled.services_of_file(file) == each - {None}
 
 
 def rules(

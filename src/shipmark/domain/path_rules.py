@@ -8,6 +8,7 @@ to several services, or to none. How patterns match is up to the `PathEngine` th
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from typing import Final, Protocol
 
 from shipmark.domain.errors import InvalidArgument
@@ -15,6 +16,9 @@ from shipmark.domain.patterns import LONGEST_PATTERN, PatternInvalid
 from shipmark.domain.templates import Template, TemplateInvalid, read_template
 
 MOST_PATTERNS: Final = 10_000
+
+_PLAIN_PART: Final = re.compile(r"(?!\.\.?$)[^*?\[\\\s]+")
+"""A part of a path that can only mean itself."""
 
 _PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -99,6 +103,8 @@ class _Service:
     matcher: PathMatcher
     places: tuple[Mapping[str, int], ...]
     """For each pattern, which part of a path each placeholder stands for."""
+    anchors: frozenset[str]
+    """What it takes in are these paths, or lies below them; blank: anything may."""
 
     def name_for(self, file: str) -> str | None:
         decision = self.matcher.decide(file)
@@ -117,13 +123,23 @@ class CompiledPathRules:
     rules: PathRules
     services: tuple[_Service, ...]
     ignore: PathMatcher | None
+    by_anchor: Mapping[str, tuple[_Service, ...]]
+    """By each folder below which a service has files: with thousands of services, a file is tried
+    with those alone that it can belong to."""
 
     def services_of_file(self, file: str) -> frozenset[str]:
         """The services that a file, by its path from the root of the repository, belongs to."""
         if self.ignore and (decision := self.ignore.decide(file)) and decision.included:
             return frozenset()
-        names = (service.name_for(file) for service in self.services)
+        names = (service.name_for(file) for service in self._about(file))
         return frozenset(name for name in names if name)
+
+    def _about(self, file: str) -> Iterable[_Service]:
+        if file.startswith(("/", "./")):
+            # Matchers look past this, where an anchor does not.
+            return self.services
+        folders = accumulate(file.split("/"), "{}/{}".format)
+        return (one for at in ("", *folders) for one in self.by_anchor.get(at, ()))
 
 
 def compile_path_rules(rules: PathRules, engine: PathEngine) -> CompiledPathRules:
@@ -134,11 +150,21 @@ def compile_path_rules(rules: PathRules, engine: PathEngine) -> CompiledPathRule
     for index, name in enumerate(rules.otherwise):
         if not name.strip():
             raise PathRulesInvalid(("otherwise", index), "the name of the service is blank")
+    services = tuple(_compile_service(one, engine) for one in rules.services)
     return CompiledPathRules(
         rules,
-        tuple(_compile_service(one, engine) for one in rules.services),
+        services,
         _compile(rules.ignore, engine, ("ignore",)) if rules.ignore else None,
+        _by_anchor(services),
     )
+
+
+def _by_anchor(services: Iterable[_Service]) -> dict[str, tuple[_Service, ...]]:
+    found: dict[str, tuple[_Service, ...]] = {}
+    for service in services:
+        for anchor in service.anchors:
+            found[anchor] = (*found.get(anchor, ()), service)
+    return found
 
 
 def services_of(files: Iterable[str], rules: CompiledPathRules) -> frozenset[str]:
@@ -160,7 +186,19 @@ def _compile_service(one: ServicePaths, engine: PathEngine) -> _Service:
         _places(pattern, wanted, (*path, index)) for index, pattern in enumerate(one.patterns)
     )
     plain = [_PLACEHOLDER.sub("*", pattern) if wanted else pattern for pattern in one.patterns]
-    return _Service(template, _compile(plain, engine, path), places)
+    anchors = frozenset(_anchor(one) for one in plain if not one.startswith("!"))
+    return _Service(template, _compile(plain, engine, path), places, anchors)
+
+
+def _anchor(pattern: str) -> str:
+    """The longest path without wildcards that what matches is, or lies below.
+
+    A pattern without a slash before its end matches at any depth.
+    """
+    if "/" not in pattern[:-1]:
+        return ""
+    plain = takewhile(_PLAIN_PART.fullmatch, pattern.removeprefix("/").split("/"))
+    return "/".join(plain)
 
 
 def _compile(
