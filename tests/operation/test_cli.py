@@ -38,6 +38,7 @@ COMMANDS = (
     "import pulls",
     "import git",
     "import forge",
+    "backfill",
     "repository add",
 )
 
