@@ -268,6 +268,28 @@ def test_names_and_repositories_are_as_they_were_and_what_others_use_stays(
     assert world.stored()["windows"] == before["windows"]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_imports_that_name_the_same_are_undone_in_any_order(
+    database: Database, clock: Clock, order: Sequence[int]
+) -> None:
+    world = World(database, clock, Policy(register_unknown_repositories=True))
+    world.begin([(1, "main", ())], [{"hours": 2, "service": "shop"}])
+    before = world.stored()
+    new = {"service": "pay", "repository": "acme/new"}
+    contents = [
+        (a_file(deployed(3, **new), deployed(4, environment="staging")), "deployments"),
+        (a_file(deployed(5, **new), deployed(6, environment="staging")), "deployments"),
+        (
+            as_csv([{"repository": "acme/new", "pull_number": "7", "services": "pay"}]),
+            "services",
+        ),
+    ]
+    ids = [world.apply(world.validate(one, kind=kind).id).id for one, kind in contents]
+    for which in order:
+        assert world.undo(ids[which]).state is State.UNDONE
+    assert world.stored() == before
+
+
 def test_pull_requests_from_a_file_are_recorded_and_taken_back(world: World) -> None:
     world.begin([(1, "main", ("shop",))], [{"hours": 5, "service": "shop"}])
     facts = ("pulls", "pull_commits", "pull_services", "deployments", "windows", "services")
