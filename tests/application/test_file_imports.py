@@ -377,6 +377,34 @@ def test_a_preview_says_what_applying_then_does_and_stores_nothing(world: World)
     assert len(world.told()["shipped"]) == 3 + 3
 
 
+def test_a_preview_counts_a_pull_request_once_for_a_service_and_environment(world: World) -> None:
+    listed = {"merge_commit_shas": f"{sha(1)} {sha(2)}", "repository": ""}
+    world.begin(
+        [(1, "main", ()), (2, "main", ()), (3, "main", ())],
+        [{"hours": 3.5, "service": "shop"}, {"hours": 4, "service": "cart"}],
+    )
+    rows = [
+        deployed(2.5, reference_id="a", service="cart"),
+        deployed(2.75, reference_id="b", service="cart", **listed),
+        deployed(5, reference_id="c", service="pay", **listed),
+        deployed(6, reference_id="d", service="pay", **listed),
+        deployed(7, reference_id="e", service="shop", **listed),
+    ]
+    one = world.validate(a_file(*rows))
+    preview = world.preview(one.id)
+    assert [(s["service"], s["pull_requests"]) for s in preview["services"]] == [
+        ("cart", 2),
+        ("pay", 2),
+        ("shop", 2),
+    ]
+    assert preview["attributed"] == 2
+    assert [(move["number"], move["from"], move["to"]) for move in preview["moves"]] == [
+        (1, "old-1", "a"),
+        (2, "old-1", "a"),
+    ]
+    assert preview["moved"] == 2
+
+
 def test_a_preview_shows_how_the_metrics_change(world: World) -> None:
     world.begin([(1, "main", ()), (2, "main", ())], [{"hours": 1.5, "service": "shop"}])
     rows = [deployed(2.5, reference_id="a"), deployed(3.5, reference_id="b", success="no")]
