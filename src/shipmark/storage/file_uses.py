@@ -40,8 +40,10 @@ def _uses(effect: Effect) -> Iterator[Select[Any]]:
     else:
         yield _rows(Kind.DEPLOYMENTS, deployments.c.repository_id).where(of_deployment)
         yield _rows(Kind.PULLS, pulls.c.repository_id).where(file_rows.c.of_id == pulls.c.id)
-        yield _assigned().add_columns(assignments.c.repository_id).where(
-            among(assignments.c.repository_id, "ids")
+        yield (
+            _assigned()
+            .add_columns(assignments.c.repository_id)
+            .where(among(assignments.c.repository_id, "ids"))
         )
 
 
