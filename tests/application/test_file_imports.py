@@ -268,6 +268,28 @@ def test_names_and_repositories_are_as_they_were_and_what_others_use_stays(
     assert world.stored()["windows"] == before["windows"]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_imports_that_name_the_same_are_undone_in_any_order(
+    database: Database, clock: Clock, order: Sequence[int]
+) -> None:
+    world = World(database, clock, Policy(register_unknown_repositories=True))
+    world.begin([(1, "main", ())], [{"hours": 2, "service": "shop"}])
+    before = world.stored()
+    new = {"service": "pay", "repository": "acme/new"}
+    contents = [
+        (a_file(deployed(3, **new), deployed(4, environment="staging")), "deployments"),
+        (a_file(deployed(5, **new), deployed(6, environment="staging")), "deployments"),
+        (
+            as_csv([{"repository": "acme/new", "pull_number": "7", "services": "pay"}]),
+            "services",
+        ),
+    ]
+    ids = [world.apply(world.validate(one, kind=kind).id).id for one, kind in contents]
+    for which in order:
+        assert world.undo(ids[which]).state is State.UNDONE
+    assert world.stored() == before
+
+
 def test_pull_requests_from_a_file_are_recorded_and_taken_back(world: World) -> None:
     world.begin([(1, "main", ("shop",))], [{"hours": 5, "service": "shop"}])
     facts = ("pulls", "pull_commits", "pull_services", "deployments", "windows", "services")
@@ -353,6 +375,34 @@ def test_a_preview_says_what_applying_then_does_and_stores_nothing(world: World)
     applied = world.apply(one.id)
     assert applied.counts == {"applied": 3, "refused": 1}
     assert len(world.told()["shipped"]) == 3 + 3
+
+
+def test_a_preview_counts_a_pull_request_once_for_a_service_and_environment(world: World) -> None:
+    listed = {"merge_commit_shas": f"{sha(1)} {sha(2)}", "repository": ""}
+    world.begin(
+        [(1, "main", ()), (2, "main", ()), (3, "main", ())],
+        [{"hours": 3.5, "service": "shop"}, {"hours": 4, "service": "cart"}],
+    )
+    rows = [
+        deployed(2.5, reference_id="a", service="cart"),
+        deployed(2.75, reference_id="b", service="cart", **listed),
+        deployed(5, reference_id="c", service="pay", **listed),
+        deployed(6, reference_id="d", service="pay", **listed),
+        deployed(7, reference_id="e", service="shop", **listed),
+    ]
+    one = world.validate(a_file(*rows))
+    preview = world.preview(one.id)
+    assert [(s["service"], s["pull_requests"]) for s in preview["services"]] == [
+        ("cart", 2),
+        ("pay", 2),
+        ("shop", 2),
+    ]
+    assert preview["attributed"] == 2
+    assert [(move["number"], move["from"], move["to"]) for move in preview["moves"]] == [
+        (1, "old-1", "a"),
+        (2, "old-1", "a"),
+    ]
+    assert preview["moved"] == 2
 
 
 def test_a_preview_shows_how_the_metrics_change(world: World) -> None:

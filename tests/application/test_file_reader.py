@@ -48,7 +48,7 @@ def told(found: list[Record]) -> list[tuple[int, Any]]:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("begins", [b"", b"\xef\xbb\xbf"])
-@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
 def test_names_come_in_any_order_and_case(delimiter: str, begins: bytes, ends: str) -> None:
     text = ends.join(["Deployed At; SERVICE ;x", "1;shop;y", "", ";;", "2;;"]).replace(
         ";", delimiter
@@ -69,7 +69,7 @@ def test_quotes_hold_delimiters_quotes_and_lines() -> None:
 
 
 def test_what_cannot_be_read_is_an_error_of_its_line() -> None:
-    content = b'service,metadata\na,"x\nb,y\n\xff,z\nc,"d"e\nf,g,h\ni\0,j\nk\rl,m\n=1+1,n\n'
+    content = b'service,metadata\na,"x\nb,y\n\xff,z\nc,"d"e\nf,g,h\ni\0,j\nk\rl,"m"n\n=1+1,n\n'
     assert told(read(content)) == [
         (2, "invalid_file"),
         (3, {"service": "b", "metadata": "y"}),
@@ -77,9 +77,27 @@ def test_what_cannot_be_read_is_an_error_of_its_line() -> None:
         (5, "invalid_file"),
         (6, "invalid_file"),
         (7, {"service": "i\0", "metadata": "j"}),
-        (8, "invalid_file"),
-        (9, {"service": "=1+1", "metadata": "n"}),
+        (8, {"service": "k"}),
+        (9, "invalid_file"),
+        (10, {"service": "=1+1", "metadata": "n"}),
     ]
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_lines_end_as_they_may_in_one_file(size: int) -> None:
+    content = b'service,metadata\ra,b\r\n"c\rd",e\n\r\rf,g\r\nh,i\r'
+    assert told(read(content, size=size)) == [
+        (2, {"service": "a", "metadata": "b"}),
+        (3, {"service": "c\rd", "metadata": "e"}),
+        (7, {"service": "f", "metadata": "g"}),
+        (8, {"service": "h", "metadata": "i"}),
+    ]
+
+
+@pytest.mark.parametrize("size", [LONGEST_RECORD + 20, 1000])
+def test_a_line_that_is_too_long_ends_in_cr_as_well(size: int) -> None:
+    content = b"service,\r" + b"x" * (LONGEST_RECORD + 10) + b"\rb,\r"
+    assert told(read(content, size=size)) == [(2, "invalid_file"), (3, {"service": "b"})]
 
 
 def test_ndjson_is_read_like_a_body() -> None:

@@ -247,7 +247,8 @@ class FileImports(Protocol):
         """The next of what is noted, by ids."""
 
     def delete_unused(self, effect: Effect, ids: Collection[int]) -> None:
-        """Delete those of these lanes, services or repositories that nothing refers to."""
+        """Delete those of these lanes, services or repositories that nothing refers to. Imports
+        that use one of the others are noted to have made it: the last to be undone deletes it."""
 
     def give_back_names(self, names: Mapping[int, tuple[str, str]]) -> None:
         """Call services as they were called before, if they are still called as they were then."""

@@ -62,19 +62,23 @@ class Line(NamedTuple):
 
 
 def lines(parts: Iterable[bytes], offset: int) -> Iterator[Line]:
-    """The lines of a file whose parts begin at an offset. An empty one is a line, too."""
+    """The lines of a file whose parts begin at an offset, that end in LF, CRLF or CR. An empty one
+    is a line, too."""
     rest, too_long = b"", False
     for part in parts:
-        *whole, rest = (rest + part).split(b"\n")
+        whole = (rest + part).splitlines(keepends=True)
+        # The CR that a part ends in may be half of a CRLF.
+        rest = whole.pop() if whole and not whole[-1].endswith(b"\n") else b""
         for raw in whole:
-            offset += len(raw) + 1
-            yield Line(None if too_long or len(raw) >= LONGEST_RECORD else raw + b"\n", offset)
+            offset += len(raw)
+            yield Line(None if too_long or len(raw) > LONGEST_RECORD else raw, offset)
             too_long = False
         if len(rest) > LONGEST_RECORD:
             offset += len(rest)
-            rest, too_long = b"", True
+            rest, too_long = b"\r" if rest.endswith(b"\r") else b"", True
+            offset -= len(rest)
     if rest or too_long:
-        yield Line(None if too_long else rest, offset + len(rest))
+        yield Line(None if too_long or len(rest) > LONGEST_RECORD else rest, offset + len(rest))
 
 
 def read_layout(
@@ -95,7 +99,7 @@ def read_layout(
             return Layout(delimiter=None, keys=_names(known, keys)), 0, 1, []
         text = _text(raw)
         delimiter = _delimiter(text)
-        header = next(csv.reader([text.rstrip("\r\n")], delimiter=delimiter), [])
+        header = _split(text.rstrip("\r\n"), delimiter, strict=False)
         columns, unknown = _columns(header, known, mapping)
         return Layout(delimiter=delimiter, columns=columns), line.offset, number + 1, unknown
     raise InvalidFile("The file is empty. Its first line must name the columns.")
@@ -244,11 +248,7 @@ def _csv_record(first: Line, coming: _Coming, layout: Layout) -> dict[str, Any] 
 
 
 def _cells(record: bytes, delimiter: str, layout: Layout) -> dict[str, Any] | None:
-    try:
-        found = list(csv.reader([_text(record)], delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise InvalidFile(f"This is not CSV: {error}.") from None
-    cells = found[0] if found else []
+    cells = _split(_text(record), delimiter, strict=True)
     if not any(cell.strip() for cell in cells):
         return None
     if any(cell.strip() for cell in cells[len(layout.columns) :]):
@@ -258,6 +258,13 @@ def _cells(record: bytes, delimiter: str, layout: Layout) -> dict[str, Any] | No
         )
     named = zip(layout.columns, cells, strict=False)
     return {name: cell for name, cell in named if name and cell.strip()}
+
+
+def _split(record: str, delimiter: str, *, strict: bool) -> list[str]:
+    try:
+        return next(csv.reader([record], delimiter=delimiter, strict=strict), [])
+    except csv.Error as error:
+        raise InvalidFile(f"This is not CSV: {error}.") from None
 
 
 def _add_quoted(record: bytearray, seen: list[Line], coming: _Coming, delimiter: str) -> None:

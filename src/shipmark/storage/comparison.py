@@ -33,6 +33,7 @@ NOW = (
         SELECT 1 FROM was w WHERE w.pull_id = s.pull_id AND w.deployment_id = s.deployment_id
     )
     """,
+    "CREATE INDEX temp.ix_lost ON lost (pull_id, service_id, environment)",
     "CREATE INDEX temp.ix_won ON won (pull_id, service_id, environment)",
 )
 
@@ -59,7 +60,7 @@ SERVICES = text(
         min(p.deployed_at) AS first_deployed_at,
         max(p.deployed_at) AS last_deployed_at,
         (
-            SELECT count(*) FROM won JOIN deployments d ON d.id = won.deployment_id
+            SELECT count(DISTINCT won.pull_id) FROM won JOIN deployments d ON d.id = won.deployment_id
             LEFT JOIN known ON known.id = d.id
             WHERE known.id IS NULL AND won.service_id = p.service_id
                 AND won.environment = p.environment
@@ -80,28 +81,42 @@ SERVICES = text(
     ORDER BY s.identifier, p.environment
     """
 )
+# More than one deployment of a service and environment may ship a pull request.
 COUNT_WON = text(
     """
-    SELECT count(*) FROM won WHERE NOT EXISTS (
-        SELECT 1 FROM lost WHERE lost.pull_id = won.pull_id
-            AND lost.service_id = won.service_id AND lost.environment = won.environment
+    SELECT count(*) FROM (
+        SELECT DISTINCT pull_id, service_id, environment FROM won
+        WHERE NOT EXISTS (
+            SELECT 1 FROM was JOIN deployments d ON d.id = was.deployment_id
+            WHERE was.pull_id = won.pull_id
+                AND d.service_id = won.service_id AND d.environment = won.environment
+        )
     )
     """
 )
-COUNT_LOST = text("SELECT count(*) FROM lost")
+COUNT_LOST = text(
+    "SELECT count(*) FROM (SELECT DISTINCT pull_id, service_id, environment FROM lost)"
+)
 MOVES = text(
     """
-    SELECT r.name AS repository, p.number, s.identifier AS service, lost.environment,
-        before.reference_id AS "from", after.reference_id AS "to"
-    FROM lost
-    JOIN pulls p ON p.id = lost.pull_id
+    SELECT r.name AS repository, p.number, s.identifier AS service, moved.environment,
+        (
+            SELECT d.reference_id FROM lost JOIN deployments d ON d.id = lost.deployment_id
+            WHERE lost.pull_id = moved.pull_id AND lost.service_id = moved.service_id
+                AND lost.environment = moved.environment
+            ORDER BY d.deployed_at, d.reference_id LIMIT 1
+        ) AS "from",
+        (
+            SELECT d.reference_id FROM won JOIN deployments d ON d.id = won.deployment_id
+            WHERE won.pull_id = moved.pull_id AND won.service_id = moved.service_id
+                AND won.environment = moved.environment
+            ORDER BY d.deployed_at, d.reference_id LIMIT 1
+        ) AS "to"
+    FROM (SELECT DISTINCT pull_id, service_id, environment FROM lost) moved
+    JOIN pulls p ON p.id = moved.pull_id
     JOIN repositories r ON r.id = p.repository_id
-    JOIN services s ON s.id = lost.service_id
-    JOIN deployments before ON before.id = lost.deployment_id
-    LEFT JOIN won ON won.pull_id = lost.pull_id AND won.service_id = lost.service_id
-        AND won.environment = lost.environment
-    LEFT JOIN deployments after ON after.id = won.deployment_id
-    ORDER BY r.name, p.number, s.identifier, lost.environment, before.reference_id
+    JOIN services s ON s.id = moved.service_id
+    ORDER BY r.name, p.number, s.identifier, moved.environment
     LIMIT :limit
     """
 )

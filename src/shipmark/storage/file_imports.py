@@ -33,6 +33,7 @@ from shipmark.application.file_imports import (
     State,
 )
 from shipmark.storage.file_import_tables import file_effects, file_imports, file_parts, file_rows
+from shipmark.storage.file_uses import hand_on
 from shipmark.storage.received_tables import received
 from shipmark.storage.sent_rows import among, inserted, packed, updated
 from shipmark.storage.statements import chunks, insert_unless_there, sent_row
@@ -263,6 +264,8 @@ class FileImports:
             if key.table is repositories:
                 self._connection.execute(delete(received).where(OF_RECEIPT.in_(unused)))
             self._connection.execute(delete(key.table).where(key.in_(unused)))
+            if left := set(chunk) - unused:
+                hand_on(self._connection, effect, left)
 
     def _delete_empty_lanes(self, key: Column[Any], ids: Collection[int]) -> None:
         """Lanes in which nothing is deployed any more are no use of a service or repository."""
