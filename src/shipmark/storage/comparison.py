@@ -60,7 +60,8 @@ SERVICES = text(
         min(p.deployed_at) AS first_deployed_at,
         max(p.deployed_at) AS last_deployed_at,
         (
-            SELECT count(DISTINCT won.pull_id) FROM won JOIN deployments d ON d.id = won.deployment_id
+            SELECT count(DISTINCT won.pull_id)
+            FROM won JOIN deployments d ON d.id = won.deployment_id
             LEFT JOIN known ON known.id = d.id
             WHERE known.id IS NULL AND won.service_id = p.service_id
                 AND won.environment = p.environment
