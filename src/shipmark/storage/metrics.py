@@ -114,9 +114,14 @@ class Metrics:
                 _by_list(text).where(*asked, *of_these),
             ]
         found = union_all(*parts).subquery()
-        query = select(found.c.id, found.c.at, found.c.starts).where(found.c.starts.is_not(None))
+        query = select(found.c.id, found.c.at, found.c.starts)
         rows = self._connection.execute(query.order_by(found.c.at, found.c.reference_id))
-        return [_shipment(*row, with_ids=with_ids) for row in rows]
+        # Not left out by a condition: PostgreSQL would compute each text twice.
+        return [
+            _shipment(id_, at, starts, with_ids=with_ids)
+            for id_, at, starts in rows
+            if starts is not None
+        ]
 
     def only_fixes(self, selection: Selection, period: Period, rules: FixRules) -> set[int]:
         query = select(deployments.c.id).where(
