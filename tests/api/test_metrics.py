@@ -159,6 +159,21 @@ def test_a_deployment_fails_for_each_of_the_reasons(shop: Shop) -> None:
     assert (found["incidents"], found["incidents_per_deployment"]) == (1, 1 / 6)
 
 
+def test_a_rollback_after_the_period_decides_about_what_is_in_it(shop: Shop) -> None:
+    shop.merge_all(range(1, 4))
+    deploy(shop, 4, commit_sha=shop.sha(1))
+    deploy(shop, 5, commit_sha=shop.sha(3))
+    deploy(shop, 6, commit_sha=shop.sha(1))
+    deploy(shop, 7, commit_sha=shop.sha(1))
+    found = figures(shop, "change_failure_rate", until=when(6))
+    assert (found["failed"], found["n"], found["reasons"]["rolled_back"]) == (1, 2, 1)
+    found = figures(shop, "change_failure_rate", since=when(5), until=when(6))
+    assert (found["failed"], found["n"]) == (1, 1)
+    # The next one reaches as far: nothing is taken back.
+    found = figures(shop, "change_failure_rate", since=when(6), until=when(7))
+    assert (found["failed"], found["n"]) == (0, 1)
+
+
 def test_recovery_ends_with_the_next_success_or_the_incident(shop: Shop) -> None:
     deploy(shop, 1, success=False)
     deploy(shop, 2)
