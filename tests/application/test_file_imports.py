@@ -445,6 +445,12 @@ def test_undoing_pull_requests_of_an_unknown_repository_leaves_nothing_of_it(
     assert world.stored() == before
 
 
+def test_a_header_that_no_database_takes_is_told_as_it_can_be(world: World) -> None:
+    one = world.validate(b"a\0b\nx\n")
+    assert one.state is State.FAILED
+    assert "a\N{REPLACEMENT CHARACTER}b" in (one.error or "")
+
+
 def test_two_workers_do_not_do_the_same(world: World) -> None:
     world.begin([])
     one = world.upload(a_file(deployed(1), deployed(2)))

@@ -167,6 +167,9 @@ def test_it_is_refused_what_cannot_be_done_now(server: LiveServer) -> None:
     assert server.refusal("imports.preview", id=import_id).error == "import_not_ready"
     wrong = refused(server.send("deployments.import", content=b"x", params={"map": "x=y"}))
     assert wrong.what == (422, "invalid_arguments", "map")
+    twice = {"map": "service=app,service=name"}
+    wrong = refused(server.send("deployments.import", content=b"x", params=twice))
+    assert (wrong.what, "service" in wrong.message) == ((422, "invalid_arguments", "map"), True)
 
 
 def test_what_is_wrong_can_be_downloaded_and_is_no_formula(server: LiveServer) -> None:

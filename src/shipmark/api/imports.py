@@ -45,6 +45,12 @@ def mapping_of(argument: str, value: Any) -> dict[str, str]:
                 "service=app,deployed_at=finished: our name, and the file's.",
                 argument=argument,
             )
+        given = [ours.strip() for ours, _, _ in pairs]
+        if twice := next((one for one in given if given.count(one) > 1), None):
+            raise InvalidArgument(
+                f"{argument} gives {coercions.shown(twice)} twice; name each column once.",
+                argument=argument,
+            )
         value = {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
     return {
         ours: theirs[0]

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -95,7 +96,8 @@ class FileImporter:
             raise
         except Exception:
             log.exception("an import met an error", extra=_about(one))
-            self.write(partial(_fail_where_it_stands, import_id=one.id))
+            with suppress(MovedOn):
+                self.write(partial(_fail_where_it_stands, import_id=one.id))
         return steps
 
     def _begin(self, one: FileImport) -> Callable[[FileImport], FileImport]:

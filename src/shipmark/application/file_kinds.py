@@ -71,13 +71,13 @@ def fault_of(error: ShipmarkError, value: object = None) -> Fault:
     """A refusal as it is reported of a row."""
     return Fault(
         code=error.code,
-        message=_storable(error.message, LONGEST_MESSAGE),
-        column=error.argument and _storable(error.argument, LONGEST_VALUE),
-        value=None if value is None else _storable(str(value), LONGEST_VALUE),
+        message=storable(error.message, LONGEST_MESSAGE),
+        column=error.argument and storable(error.argument, LONGEST_VALUE),
+        value=None if value is None else storable(str(value), LONGEST_VALUE),
     )
 
 
-def _storable(text: str, longest: int) -> str:
+def storable(text: str, longest: int = LONGEST_MESSAGE) -> str:
     """What may quote a stranger's file, as text that either database takes."""
     shortened = text if len(text) <= longest else text[: longest - 3] + "..."
     return shortened.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -14,7 +14,7 @@ from shipmark.application.file_imports import (
     RowState,
     State,
 )
-from shipmark.application.file_kinds import FileKind
+from shipmark.application.file_kinds import FileKind, storable
 from shipmark.application.ports import Transaction
 from shipmark.domain.errors import ImportNotFound, ImportNotReady, TransactionConflict
 
@@ -66,7 +66,7 @@ def hold(tx: Transaction, one: FileImport) -> FileImport:
 def fail(tx: Transaction, one: FileImport, why: str) -> FileImport:
     """Leave an import as it is, and say why it cannot go on. A preview is not needed for that."""
     state = State.VALIDATED if one.state is State.PREVIEWING else State.FAILED
-    return move(tx, one, replace(one, state=state, error=why, due_at=None))
+    return move(tx, one, replace(one, state=state, error=storable(why), due_at=None))
 
 
 def give_back(tx: Transaction, one: FileImport) -> FileImport:
