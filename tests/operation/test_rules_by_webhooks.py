@@ -23,7 +23,7 @@ def merged(number: int) -> dict[str, Any]:
     """The webhook of a pull request of the team, merged so many hours after noon."""
     run = recorded_run()
     when = at(number).isoformat().replace("+00:00", "Z")
-    return a_pull_payload(
+    payload = a_pull_payload(
         run["repository"]["full_name"],
         number,
         base={"ref": run["workflow_run"]["head_branch"], "sha": sha(99)},
@@ -32,6 +32,8 @@ def merged(number: int) -> dict[str, Any]:
         closed_at=when,
         merge_commit_sha=sha(number),
     )
+    payload["repository"]["id"] = run["repository"]["id"]
+    return payload
 
 
 def shipped(server: LiveServer) -> list[list[int]]:

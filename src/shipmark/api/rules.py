@@ -259,7 +259,8 @@ def _tried(tried: Tried) -> TriedAnswer:
 
 
 def _event(event: SourceEvent) -> Mapping[str, Any]:
-    return {name: value for name, value in asdict(event).items() if name != "source"}
+    """The event as it was told, by which name rules match its repository."""
+    return {name: value for name, value in asdict(event).items() if name not in ("source", "here")}
 
 
 def _made(tried: Tried, made: Inferred) -> MadeAnswer:
