@@ -20,7 +20,7 @@ import psycopg
 from sqlalchemy import URL, make_url
 
 from benchmarks.measure import require
-from shipmark.app import migrate
+from shipmark.app.schema import migrate
 from shipmark.storage.database import Database
 
 with warnings.catch_warnings():

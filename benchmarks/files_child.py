@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.bulk_child import Memory
 from benchmarks.loading import CHUNK, POLICY
-from shipmark.app import file_importer
+from shipmark.app.background import file_importer
 from shipmark.application import upload_file
 from shipmark.application.file_imports import FileImport, Kind
 from shipmark.application.file_steps import begin_applying, begin_undoing, found

@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shipmark import app
 from shipmark.api.answers import AttributionAnswer
 from shipmark.api.arguments import merged
 from shipmark.api.asgi import application
 from shipmark.api.decoding import decode
 from shipmark.api.deployments import CreateAnswer, CreateArguments
 from shipmark.api.errors import json_response
+from shipmark.app import server
 from shipmark.cli import serving
 from shipmark.domain.errors import NotAuthed
 from shipmark.domain.model import Method, Status
@@ -65,5 +65,5 @@ def floor() -> Starlette:
 
 if __name__ == "__main__":
     # `serve` looks its application up by this name when it starts.
-    with patch.object(app, "create", floor):
+    with patch.object(server, "create", floor):
         serving.serve()

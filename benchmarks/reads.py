@@ -24,7 +24,7 @@ from benchmarks.servers import HOST, Server
 from benchmarks.sizes import Sizes
 from benchmarks.work import Statement, plan_of, recorded, whole_tables_in
 from shipmark import logs
-from shipmark.app import build
+from shipmark.app.server import build
 from shipmark.settings import Settings
 from shipmark.storage.database import Database
 

@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from tests.builders import REPOSITORY, Clock, a_deployment, a_pull_request, at, sha
 
 from shipmark.api.file_rows import READERS
-from shipmark.app import file_importer
+from shipmark.app.background import file_importer
 from shipmark.application import upload_file
 from shipmark.application.change import delete
 from shipmark.application.file_importer import FileImporter

@@ -22,7 +22,6 @@ from tests.forge_histories import (
     SIDE,
 )
 
-from shipmark.app import Deliveries
 from shipmark.application.deliveries import Delivery
 from shipmark.application.facts import BranchPush, Fact, PushedCommit, RepositoryFacts
 from shipmark.application.inbox import Inbox, receive
@@ -32,6 +31,7 @@ from shipmark.application.record_pulls import PullFacts
 from shipmark.application.register import Registered, register
 from shipmark.application.repositories import upsert_repository
 from shipmark.application.writer import transact
+from shipmark.connectors.deliveries import Deliveries
 from shipmark.connectors.webhooks import WEBHOOKS
 from shipmark.domain.errors import InvalidArgument
 from shipmark.domain.events import SourceEvent

@@ -15,11 +15,11 @@ from tests.forges.fakes import FAKES
 from tests.forges.history import History
 from tests.forges.world import POLICY, World, deployments_of
 
-from shipmark.app import Deliveries
 from shipmark.application.inbox import Inbox, receive
 from shipmark.application.register import register
 from shipmark.application.rules import infer
 from shipmark.application.writer import transact
+from shipmark.connectors.deliveries import Deliveries
 from shipmark.connectors.forges import Forges
 from shipmark.storage.database import Database
 

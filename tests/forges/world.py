@@ -20,7 +20,6 @@ from tests.builders import a_deployment
 from tests.forges.fake import FakeForge, Sent, delivery_of
 from tests.forges.history import SIDE, TRUNK, History, Pull
 
-from shipmark.app import Deliveries
 from shipmark.application.backfill_forge import begin, next_page, record_page
 from shipmark.application.drafts import Registration
 from shipmark.application.inbox import Inbox, receive
@@ -31,6 +30,7 @@ from shipmark.application.register import Registered, answer, register
 from shipmark.application.repositories import upsert_repository
 from shipmark.application.rules import RuleDraft, infer, upsert_rule
 from shipmark.application.writer import transact
+from shipmark.connectors.deliveries import Deliveries
 from shipmark.connectors.exchange import Dialogue, Result
 from shipmark.connectors.forge_servers import server_of
 from shipmark.connectors.forges import Forge, Forges

@@ -14,12 +14,12 @@ from tests.connectors.fake_gitlab import FakeGitLab
 from tests.connectors.http_forge import HTTPForge, answers, hangs_up
 from tests.connectors.talks import ok
 
-from shipmark.app import Deliveries
 from shipmark.application.deliveries import Delivery
 from shipmark.application.forges import ForgeAway
 from shipmark.application.inbox import Inbox, receive
 from shipmark.application.policy import Policy
 from shipmark.application.writer import transact
+from shipmark.connectors.deliveries import Deliveries
 from shipmark.connectors.exchange import Request, Response
 from shipmark.connectors.forge_servers import Access
 from shipmark.connectors.forges import connect

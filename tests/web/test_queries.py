@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event
 from tests.builders import at, sha
 from tests.server import new_token
 
-from shipmark.app import build
+from shipmark.app.server import build
 from shipmark.domain.metrics import Metric
 from shipmark.settings import Settings
 

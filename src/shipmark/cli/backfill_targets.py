@@ -10,7 +10,8 @@ import httpx
 import msgspec
 
 from shipmark.api.imports import ImportShape, RowShape, row_shape, shape
-from shipmark.app import file_importer, metric_rules_of
+from shipmark.app.background import file_importer
+from shipmark.app.configured import metric_rules_of
 from shipmark.application import file_steps, upload_file
 from shipmark.application.file_importer import by_turns
 from shipmark.application.file_imports import FileImport, Kind, RowFilter, RowState

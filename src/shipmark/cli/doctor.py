@@ -9,7 +9,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from shipmark.app import forges_of, setup_of
+from shipmark.app.configured import forges_of, setup_of
 from shipmark.application.budgets import Budgets
 from shipmark.application.diagnosis import Diagnosis, Finding, ForgeDiagnosis, RepositoryDiagnosis
 from shipmark.application.doctor import Setup, examine

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from shipmark.app import forges_of
+from shipmark.app.configured import forges_of
 from shipmark.application.backfill_forge import begin, record_trouble
 from shipmark.application.facts import RepositoryFacts
 from shipmark.application.forge_importer import ForgeImporter

@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from shipmark import app, logs, settings
-from shipmark.app import Background, forges_of, open_database, prepare_schema
+from shipmark import logs, settings
+from shipmark.app import schema
+from shipmark.app.background import Background
+from shipmark.app.configured import forges_of
+from shipmark.app.schema import open_database, prepare_schema
 from shipmark.cli.session import current_settings
 
 GRACE_SECONDS = 30
@@ -47,7 +50,7 @@ def serve(
         database.close()
     logs.configure(chosen.log_level, chosen.log_format)
     uvicorn.run(
-        "shipmark.app:create",
+        "shipmark.app.server:create",
         factory=True,
         host=host or chosen.host,
         port=chosen.port if port is None else port,
@@ -85,7 +88,7 @@ def migrate() -> None:
     """Bring the database's schema to what this release needs. Repeating it changes nothing."""
     database = open_database(current_settings())
     try:
-        version = app.migrate(database)
+        version = schema.migrate(database)
     finally:
         database.close()
     typer.echo(f"The schema is at version {version}.")

@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shipmark.app import open_database, policy_of, prepare_schema
+from shipmark.app.configured import policy_of
+from shipmark.app.schema import open_database, prepare_schema
 from shipmark.application.policy import Policy
 from shipmark.settings import Settings, load
 from shipmark.storage.database import Database

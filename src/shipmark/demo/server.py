@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from shipmark.app import open_database, prepare_schema
+from shipmark.app.schema import open_database, prepare_schema
 from shipmark.application.tokens import create_token
 from shipmark.application.writer import transact
 from shipmark.demo.client import HOST, Client
