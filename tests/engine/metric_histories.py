@@ -163,9 +163,7 @@ def _tell_commits(
     commits = []
     for repository, branch, commit, at in history["commits"]:
         id_ = ids[repository]
-        commits.append(
-            BranchCommit(repository_id=id_, branch=branch, sha=commit, committed_at=at)
-        )
+        commits.append(BranchCommit(repository_id=id_, branch=branch, sha=commit, committed_at=at))
         # In one batch, what is told last of a commit stands.
         known.facts.commits[repository, branch, commit] = at
     record_branch_commits(tx, commits, policy=POLICY)
