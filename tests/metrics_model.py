@@ -61,6 +61,16 @@ class Known:
     corrections: dict[tuple[str, str], bool] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Lead:
+    """One lead time, and of what: any one of these pull requests, or a commit."""
+
+    deployment: Deployment
+    took: timedelta | None
+    pulls: frozenset[PullKey] = frozenset()
+    sha: str | None = None
+
+
 def quantile(values: Iterable[timedelta], share: Fraction) -> float | None:
     """Type 7: the order statistics lie evenly from 0 to 1."""
     seconds = sorted(Fraction(one // timedelta(microseconds=1), 1_000_000) for one in values)
@@ -220,45 +230,64 @@ class Metrics:
             and asked.author in (None, self._author(pull.key))
         ]
 
-    def commits(self, one: Deployment) -> list[datetime]:
-        found = []
+    def commits(self, one: Deployment) -> dict[str, datetime]:
+        found = {}
         for (repository, branch, _, _), lane in self.answers.windows().items():
             if one.reference_id in lane:
                 window = lane[one.reference_id]
-                found += [
-                    at
-                    for (known_in, known_on, _), at in self.known.facts.commits.items()
+                found |= {
+                    sha: at
+                    for (known_in, known_on, sha), at in self.known.facts.commits.items()
                     if (known_in, known_on) == (repository, branch)
                     and window.opened < (at, float("inf")) <= window.reached
-                ]
+                }
         return found
 
-    def lead_times(self, since: datetime, until: datetime) -> tuple[list[timedelta | None], int]:
-        baselines = 0
-        shipping = []
-        for one in self.counted(since, until):
-            if self.is_baseline(one) and not self.asked.include_baseline:
-                baselines += 1
-            else:
-                shipping.append(one)
-        return self._lead_times(shipping), baselines
+    def baselines(self, since: datetime, until: datetime) -> int:
+        """The first deployments of lanes that are left out."""
+        left_out = [one for one in self.counted(since, until) if self.is_baseline(one)]
+        return 0 if self.asked.include_baseline else len(left_out)
 
-    def _lead_times(self, shipping: Sequence[Deployment]) -> list[timedelta | None]:
-        if self.asked.unit == "commit":
-            return [one.deployed_at - at for one in shipping for at in self.commits(one)]
-        each = [
-            (one, pull, None if (start := self._start(pull)) is None else one.deployed_at - start)
-            for one in shipping
-            for pull in self.changes(one)
+    def leads(self, since: datetime, until: datetime) -> list[Lead]:
+        shipping = [
+            one
+            for one in self.counted(since, until)
+            if self.asked.include_baseline or not self.is_baseline(one)
         ]
+        if self.asked.unit == "commit":
+            return [
+                Lead(deployment=one, took=one.deployed_at - at, sha=sha)
+                for one in shipping
+                for sha, at in self.commits(one).items()
+            ]
+        each = [self._lead(one, pull) for one in shipping for pull in self.changes(one)]
         if self.asked.unit == "pull_request":
-            return list({pull.key: took for _, pull, took in each}.values())
+            # Each to the last deployment that ships it: they come in order.
+            return list({one.pulls: one for one in each}.values())
         if self.asked.unit == "deployment":
-            of: dict[str, list[timedelta]] = {one.reference_id: [] for one, _, _ in each}
-            for one, _, took in each:
-                of[one.reference_id] += [] if took is None else [took]
-            return [max(took) if took else None for took in of.values()]
-        return [took for _, _, took in each]
+            return [
+                self._longest([lead for lead in each if lead.deployment is one])
+                for one in {lead.deployment.reference_id: lead.deployment for lead in each}.values()
+            ]
+        return each
+
+    def _lead(self, one: Deployment, pull: Pull) -> Lead:
+        start = self._start(pull)
+        took = None if start is None else one.deployed_at - start
+        return Lead(deployment=one, took=took, pulls=frozenset({pull.key}))
+
+    def _longest(self, leads: Sequence[Lead]) -> Lead:
+        """That of the first start, which several may share."""
+        took = max((one.took for one in leads if one.took is not None), default=None)
+        shared = [one.pulls for one in leads if one.took == took and took is not None]
+        return Lead(deployment=leads[0].deployment, took=took, pulls=frozenset().union(*shared))
+
+    def leads_of_bucket(self, since: datetime, until: datetime) -> list[Lead]:
+        """A pull request counts in the bucket of its last deployment in the whole period."""
+        if self.asked.unit != "pull_request":
+            return self.leads(since, until)
+        of_period = self.leads(self.asked.since, self.asked.until)
+        return [one for one in of_period if since <= one.deployment.deployed_at < until]
 
     # Pull requests
 
@@ -303,50 +332,63 @@ class Metrics:
             return service in assigned or listed
         return (pull.repository, pull.base_ref) in lanes or listed
 
-    def waiting(self, now: datetime) -> dict[tuple[str, str], list[timedelta]]:
+    def waiting(self) -> dict[tuple[str, str], list[Pull]]:
+        """What waits, by service and environment."""
         asked = self.asked
-        found: dict[tuple[str, str], list[timedelta]] = {}
+        found: dict[tuple[str, str], list[Pull]] = {}
         for (repository, branch, service, environment), lane in self.answers.windows().items():
             mark = max(window.reached for window in lane.values())
             if not self.is_to(environment) or asked.service not in (None, service):
                 continue
             if asked.repository not in (None, repository):
                 continue
-            listed = {
-                key
-                for one in self.in_order
-                if one.success and self.place(one) == (service, environment)
-                for key in self.answers.lists[one.reference_id]
-            }
-            for pull in self.answers.merged:
-                if (
-                    (pull.repository, pull.base_ref) == (repository, branch)
-                    and pull.position > mark
-                    and self.may_go(pull, service)
-                    and pull.key not in listed
-                    and asked.author in (None, self._author(pull.key))
-                ):
-                    assert pull.merged_at is not None
-                    found.setdefault((service, environment), []).append(now - pull.merged_at)
+            listed = self.listed(service, environment)
+            waits = [
+                pull
+                for pull in self.answers.merged
+                if (pull.repository, pull.base_ref) == (repository, branch)
+                and pull.position > mark
+                and self.may_go(pull, service)
+                and pull.key not in listed
+                and asked.author in (None, self._author(pull.key))
+            ]
+            if waits:
+                found.setdefault((service, environment), []).extend(waits)
         return found
+
+    def listed(self, service: str, environment: str) -> set[PullKey]:
+        """What successful deployments to a place list."""
+        return {
+            key
+            for one in self.in_order
+            if one.success and self.place(one) == (service, environment)
+            for key in self.answers.lists[one.reference_id]
+        }
 
     # Figures
 
-    def figures(self, since: datetime, until: datetime) -> dict[str, Any]:
+    def figures(
+        self, since: datetime, until: datetime, *, is_bucket: bool = False
+    ) -> dict[str, Any]:
         counted = self.counted(since, until)
         successes = [one for one in counted if one.success]
         failed = [one for one in counted if self.failures[one.reference_id]]
         took = [self.recovery(one) for one in failed]
         recovered = [one for one in took if one is not None]
-        leads, baselines = self.lead_times(since, until)
-        known = [one for one in leads if one is not None]
+        leads = (self.leads_of_bucket if is_bucket else self.leads)(since, until)
+        known = [one.took for one in leads if one.took is not None]
         rework = [reasons for one in counted if (reasons := self.rework(one))]
         return {
             "frequency": (
                 len(successes),
                 len({one.deployed_at.astimezone(self.asked.zone).date() for one in successes}),
             ),
-            "leads": (len(known), quantiles(known), len(leads) - len(known), baselines),
+            "leads": (
+                len(known),
+                quantiles(known),
+                len(leads) - len(known),
+                self.baselines(since, until),
+            ),
             "failures": (
                 len(counted),
                 len(failed),

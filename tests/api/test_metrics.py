@@ -194,6 +194,14 @@ def test_recovery_ends_with_the_next_success_or_the_incident(shop: Shop) -> None
     assert [one["incidents"] for one in shown] == [[], [shop.reference("i")], []]
 
 
+def test_what_recovers_after_the_period_is_successful(shop: Shop) -> None:
+    deploy(shop, 1, success=False)
+    deploy(shop, 2, success=False)
+    deploy(shop, 3)
+    found = figures(shop, "failed_deployment_recovery_time", until=when(1.5))
+    assert (found["n"], found["value"], found["unrecovered"]) == (1, 2 * 3600.0, 0)
+
+
 def test_rework_is_what_follows_a_failure_or_ships_only_fixes(shop: Shop) -> None:
     deploy(shop, 0)
     shop.merge(1, title='Revert "Sell apples"')

@@ -175,6 +175,18 @@ def test_a_service_shows_its_environments_and_what_is_between_them(
     assert person.get("/services/nobody").status_code == 404
 
 
+def test_what_an_environment_never_had_and_what_was_listed_for_one_are_between_them(
+    person: Person, shop: Shop
+) -> None:
+    deploy(shop, 6, "moon", merge_commit_shas=[shop.sha(5)], environment="moon")
+    person.get(f"/services/{shop.service}", ahead="moon", behind="staging")
+    between = person.words.partition("In moon and not in staging")[2].partition("Waiting")[0]
+    assert ("#4" in between, "#5" in between) == (False, True)
+    person.get(f"/services/{shop.service}", ahead="staging", behind="moon")
+    between = person.words.partition("In staging and not in moon")[2].partition("Waiting")[0]
+    assert [f"#{number}" in between for number in range(1, 6)] == [True] * 4 + [False]
+
+
 def test_a_repository_shows_its_import_and_what_waits(person: Person, shop: Shop) -> None:
     person.get(f"/repositories/{shop.repository}")
     assert f"shipmark import forge {shop.repository}" in person.words

@@ -4,8 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Connection,
+    Select,
     String,
     and_,
     cast,
@@ -15,16 +17,18 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
+    union,
     union_all,
 )
 
 from shipmark.application.metric_queries import Selection, WaitingLane, WaitingRow
+from shipmark.domain.model import BEGINNING
 from shipmark.domain.periods import Period
 from shipmark.storage.metric_edges import as_number
-from shipmark.storage.metric_filters import is_listed, may_go_to, of_lanes, of_pulls
+from shipmark.storage.metric_filters import in_place, is_listed, may_go_to, of_lanes, of_pulls
 from shipmark.storage.shipped import POSITION, of_service
 from shipmark.storage.statements import at_or_before, before
-from shipmark.storage.tables import deployment_pulls, deployments, pulls
+from shipmark.storage.tables import Instant, deployment_pulls, deployments, pulls
 from shipmark.storage.undeployed import marks_of, not_reached
 
 
@@ -133,28 +137,77 @@ def waiting_rows(
 def ahead(
     connection: Connection, selection: Selection, ahead_: str, behind: str, limit: int
 ) -> list[int]:
-    """The pull requests that wait in a lane of one environment, and that the same lane of another
-    environment has reached: the oldest first."""
-    both = marks_of(of_lanes(replace(selection, environments=(ahead_, behind))))
-    lane, other = both.alias("lane"), both.alias("other")
-    query = (
+    """The pull requests of a service that are shipped to one environment and not to another: the
+    oldest first. What was never deployed to the other is all of it missing there."""
+    there = replace(selection, environments=(ahead_,))
+    here = replace(selection, environments=(behind,))
+    marks = marks_of(of_lanes(replace(selection, environments=(ahead_, behind))))
+    columns = (pulls.c.id, *POSITION)
+    missing = [*of_pulls(selection), ~is_listed(here)]
+    reached = _reached_between(marks, ahead_, behind).with_only_columns(*columns).where(*missing)
+    listed = select(*columns).where(
+        pulls.c.merged_at.is_not(None),
+        pulls.c.id.in_(_listed_in(there)),
+        ~_is_reached(marks, behind),
+        *missing,
+    )
+    found = union(reached, listed).subquery()
+    order = (found.c.merged_at, found.c.number, found.c.id)
+    return list(connection.scalars(select(found.c.id).order_by(*order).limit(limit)))
+
+
+def _reached_between(marks: CTE, ahead_: str, behind: str) -> Select[Any]:
+    """What the lanes of one environment have reached beyond the same lanes of another."""
+    lane, other = marks.alias("lane"), marks.alias("other")
+    at = func.coalesce(other.c.at, literal(BEGINNING.at, Instant))
+    number = func.coalesce(other.c.number, BEGINNING.number)
+    same = (lane.c.repository_id, lane.c.branch, lane.c.service_id)
+    of_other = (other.c.repository_id, other.c.branch, other.c.service_id)
+    begun = and_(
+        other.c.environment == behind,
+        *(one == each for one, each in zip(same, of_other, strict=True)),
+    )
+    return (
         select(pulls.c.id)
-        .join_from(
-            lane,
-            other,
+        .select_from(lane)
+        .outerjoin(other, begun)
+        .join(
+            pulls,
             and_(
-                other.c.repository_id == lane.c.repository_id,
-                other.c.branch == lane.c.branch,
-                other.c.service_id == lane.c.service_id,
+                pulls.c.repository_id == lane.c.repository_id,
+                pulls.c.base_ref == lane.c.branch,
+                # Implied by the next two lines; an index can be asked for them alone.
+                pulls.c.merged_at >= at,
+                pulls.c.merged_at <= lane.c.at,
+                before((at, number), POSITION),
+                at_or_before(POSITION, (lane.c.at, lane.c.number)),
+                of_service(lane),
             ),
         )
-        .join(pulls, and_(*_waits_in(lane, selection)))
-        .where(
-            lane.c.environment == behind,
-            other.c.environment == ahead_,
-            at_or_before(POSITION, (other.c.at, other.c.number)),
-        )
-        .order_by(*POSITION, pulls.c.id)
-        .limit(limit)
+        .where(lane.c.environment == ahead_)
     )
-    return list(connection.scalars(query))
+
+
+def _listed_in(selection: Selection) -> Select[Any]:
+    """The pull requests that successful deployments to a place list."""
+    return (
+        select(deployment_pulls.c.pull_id)
+        .join(deployments, deployments.c.id == deployment_pulls.c.deployment_id)
+        .where(deployments.c.success.is_(true()), *in_place(selection))
+    )
+
+
+def _is_reached(marks: CTE, environment: str) -> ColumnElement[bool]:
+    """A lane of the environment has reached the pull request."""
+    lane = marks.alias("reached")
+    return (
+        exists()
+        .where(
+            lane.c.environment == environment,
+            lane.c.repository_id == pulls.c.repository_id,
+            lane.c.branch == pulls.c.base_ref,
+            at_or_before(POSITION, (lane.c.at, lane.c.number)),
+            of_service(lane),
+        )
+        .correlate(pulls)
+    )
