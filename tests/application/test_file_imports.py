@@ -1,5 +1,6 @@
 """A file equals its rows sent one by one, however it is interrupted; undone, it never was."""
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -180,6 +181,36 @@ def test_it_is_told_what_became_of_each_row(world: World) -> None:
     faults = {row.line: row.fault for row in world.rows(one.id) if row.fault}
     assert (faults[7].column, faults[7].value) == ("commit_sha", "x")
     assert (faults[8].column, faults[8].value) == ("repository", "acme/typo")
+
+
+def test_a_row_without_a_reference_id_is_the_same_however_it_is_written(world: World) -> None:
+    world.begin([])
+    same = [
+        b"deployed_at,service,repository\n2024-01-01T00:00Z,shop,acme/shop\n",
+        b"Repository;SERVICE;Deployed At;environment\nACME/Shop; shop;1704067200;production\n",
+        b"service\trepository\tsuccess\tdeployed-at\nshop\tacme/shop\tY\t2024-01-01T01:00+01:00\n",
+        b'{"repository": "acme/shop", "deployed_at": 1704067200000, "service": {"name": "shop"}}\n',
+    ]
+    found = [row for content in same for row in world.rows(world.validate(content).id)]
+    assert len({row.reference_id for row in found}) == 1
+    meant = '{"deployed_at":1704067200000000,"repository":"acme/shop","service":"shop"}'
+    assert found[0].reference_id == f"row-{hashlib.sha256(meant.encode()).hexdigest()[:32]}"
+
+
+@pytest.mark.parametrize("form", [as_csv, as_ndjson])
+def test_names_that_mean_nothing_are_told_once_and_behind_those_that_do(
+    world: World, in_chunks: Any, form: Any
+) -> None:
+    in_chunks(2)
+    world.begin([])
+    names = {f"x {n:02}\0": "1" for n in range(30)}
+    one = world.validate(form([deployed(hours, service="shop", **names) for hours in range(5)]))
+    known, *unknown = one.warnings
+    what = "column" if form is as_csv else "key"
+    assert known.startswith("Known are deployed_at, service, ")
+    assert unknown == [
+        f"Unknown {what} ignored: x {n:02}\N{REPLACEMENT CHARACTER}" for n in range(20)
+    ]
 
 
 def test_a_file_that_is_loaded_again_makes_no_duplicates(world: World) -> None:

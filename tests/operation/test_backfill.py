@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import json
 import time
 from contextlib import closing
 from pathlib import Path
@@ -186,6 +187,30 @@ def test_what_is_wrong_can_be_downloaded_and_is_no_formula(server: LiveServer) -
     assert header == ["line", "state", "reference_id", "error", "column", "value", "message"]
     assert first[:6] == ["2", "refused", "", "invalid_arguments", "deployed_at", "'=1+1"]
     assert second[:6] == ["3", "refused", "b", "repository_not_found", "repository", "'@x"]
+
+
+def test_rows_are_shown_as_they_were_understood(server: LiveServer) -> None:
+    cells = '"{""b"": 1, ""a"": [2]}",2024-01-01T01:00+01:00\n'
+    import_id = upload(
+        server, f"service,repository,metadata,deployed_at\nshop,{REPOSITORY},{cells}"
+    )
+    until(server, import_id, "validated")
+    (row,) = server.call("imports.rows", id=import_id)["rows"]
+    assert row["values"] == {
+        "deployed_at": "2024-01-01T00:00:00Z",
+        "service": "shop",
+        "repository": REPOSITORY,
+        "metadata": {"a": [2], "b": 1},
+        "reference_id": row["reference_id"],
+    }
+    pull = {"repository": REPOSITORY, "number": 1, "base_ref": "main", "merged_at": 1704067200}
+    content = f'{json.dumps(pull)}\n{{"x": \n'
+    answer = server.send("imports.upload", content=content.encode(), params={"kind": "pulls"})
+    until(server, succeeded(answer)["import"]["id"], "validated")
+    row, wrong = server.call("imports.rows", id=answer.json()["import"]["id"])["rows"]
+    assert row["values"]["merged_at"] == "2024-01-01T00:00:00Z"
+    assert (wrong["error"], wrong["value"], wrong["values"]) == ("invalid_json", '{"x":', None)
+    assert wrong["message"].endswith("Each line must be a JSON object of its own.")
 
 
 @pytest.mark.parametrize("kind", ["deployments", "pulls", "services"])

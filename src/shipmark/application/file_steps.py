@@ -109,6 +109,7 @@ def add_rows(
     *,
     offset: int,
     line: int,
+    warnings: Sequence[str],
     is_last: bool,
 ) -> FileImport:
     """Store rows that were read, and where reading goes on."""
@@ -122,6 +123,7 @@ def add_rows(
             state=State.VALIDATED if is_last else State.VALIDATING,
             offset=offset,
             line=line,
+            warnings=tuple(warnings),
             counts=held.counted(_states(rows)),
             due_at=None if is_last else tx.now + LEASE,
         ),
