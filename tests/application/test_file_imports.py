@@ -408,6 +408,21 @@ def test_a_preview_says_what_applying_then_does_and_stores_nothing(world: World)
     assert len(world.told()["shipped"]) == 3 + 3
 
 
+def test_a_preview_of_pull_requests_services_and_names_says_what_they_change(
+    world: World,
+) -> None:
+    world.begin([(1, "main", ())], [{"hours": 5, "service": "shop"}])
+    before = world.stored()
+    pull = {"repository": REPOSITORY, "number": "2", "base_ref": "main"}
+    merged = as_csv([pull | {"merged_at": at(2).isoformat()}])
+    assert world.preview(world.validate(merged, kind="pulls").id)["attributed"] == 1
+    assigned = as_csv([{"repository": REPOSITORY, "pull_number": "1", "services": "cart"}])
+    assert world.preview(world.validate(assigned, kind="services").id)["rows"]["new"] == 1
+    named = a_file(deployed(6, service='{"identifier": "shop", "name": "The shop"}'))
+    assert world.preview(world.validate(named).id)["rows"]["new"] == 1
+    assert world.stored() == before
+
+
 def test_a_preview_counts_a_pull_request_once_for_a_service_and_environment(world: World) -> None:
     listed = {"merge_commit_shas": f"{sha(1)} {sha(2)}", "repository": ""}
     world.begin(
