@@ -4,19 +4,21 @@ import csv
 import gzip
 import json
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from tests.operation.commands import CommandLine
 from tests.operation.conftest import Serve
 from tests.server import PATIENCE, LiveServer, new_token, refused, succeeded
 
 from shipmark.application.tokens import Scope
 from shipmark.storage.database import Database
-from shipmark.storage.file_import_tables import file_imports
+from shipmark.storage.file_import_tables import file_imports, file_parts
 
 REPOSITORY = "acme/shop"
 HEADER = "deployed_at,service,repository,reference_id\n"
@@ -101,6 +103,63 @@ def test_an_import_goes_on_after_each_kill(server: LiveServer) -> None:
     until(server, import_id, "undone")
     assert mine(server) == before
     assert server.call("imports.undo", id=import_id)["import"]["state"] == "undone"
+
+
+def test_a_preview_begins_again_after_a_kill_and_leaves_nothing(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    server = serve()
+    server.call("repositories.upsert", name=REPOSITORY, default_branch="main")
+    import_id = upload(server, HEADER + rows(1500))
+    until(server, import_id, "validated")
+    state = "validated"
+    while state == "validated":
+        server.call("imports.preview", id=import_id)
+        while not (left := copies(tmp_path)):
+            pass
+        server.kill()
+        server.start()
+        state = server.call("imports.info", id=import_id)["import"]["state"]
+    assert (state, copies(tmp_path)) == ("previewing", left)
+    shorten_leases(server)
+    preview = until(server, import_id, "validated")["preview"]
+    assert preview["rows"]["new"] == 1500
+    assert (copies(tmp_path), count(server)) == ([], 0)
+    server.call("imports.preview", id=import_id)
+    assert until(server, import_id, "validated")["preview"] == preview
+
+
+def copies(folder: Path) -> list[Path]:
+    return list(folder.glob("shipmark-preview-*"))
+
+
+def test_nothing_is_left_of_an_upload_when_the_server_is_killed(server: LiveServer) -> None:
+    part = rows(20_000).encode()
+
+    def content() -> Iterator[bytes]:
+        yield HEADER.encode() + part
+        deadline = time.monotonic() + PATIENCE
+        while not stored_parts(server):
+            assert time.monotonic() < deadline
+        server.kill()
+        yield part
+
+    with pytest.raises(httpx.TransportError):
+        server.send("deployments.import", content=content())
+    server.start()
+    assert server.call("imports.list")["imports"] == []
+    assert server.refusal("imports.info", id=1).error == "import_not_found"
+    shorten_leases(server)
+    deadline = time.monotonic() + PATIENCE
+    while stored_parts(server):
+        assert time.monotonic() < deadline
+    assert until(server, upload(server, HEADER + rows(1)), "validated")["import"]["rows"]["ready"]
+
+
+def stored_parts(server: LiveServer) -> int:
+    with closing(Database(server.database_url)) as database, database.read() as tx:
+        return len(tx.connection.execute(select(file_parts.c.offset)).all())
 
 
 def mine(server: LiveServer) -> dict[str, Any]:
