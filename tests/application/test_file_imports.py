@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.builders import REPOSITORY, Clock, a_pull_request, at, sha
 from tests.engine.both import EVERYTHING
 from tests.engine.work import plan_of, recorded
+from tests.engine.writers import with_isolation
 from tests.imports import (
     POLICY,
     Interrupted,
@@ -136,6 +137,26 @@ def test_a_file_that_is_undone_has_never_been(
     assert world.stored() == before
 
 
+@pytest.fixture
+def serializable(postgresql_url: str, clock: Clock) -> Iterator[World]:
+    opened = Database(with_isolation(postgresql_url, "serializable"), clock=clock)
+    yield World(opened, clock)
+    opened.close()
+
+
+@few
+@given(
+    merged=pulls, deployed=stored, rows=files, size=sizes, plan=fates, undone_at=st.integers(0, 9)
+)
+def test_so_it_is_where_transactions_are_serializable(
+    serializable: World, in_chunks: Any, size: int, plan: list[str], undone_at: int, **facts: Any
+) -> None:
+    told = test_a_file_equals_its_rows_sent_one_by_one.hypothesis.inner_test
+    told(serializable, in_chunks, form=as_ndjson, size=size, plan=plan, **facts)
+    undone = test_a_file_that_is_undone_has_never_been.hypothesis.inner_test
+    undone(serializable, in_chunks, size=size, plan=plan, undone_at=undone_at, **facts)
+
+
 def a_file(*rows: Mapping[str, str]) -> bytes:
     """A file of deployments of one service from one repository."""
     defaults = {"service": "shop", "repository": REPOSITORY}
@@ -230,7 +251,7 @@ def test_a_strict_import_is_applied_as_a_whole_or_not_at_all(world: World) -> No
     world.begin([])
     before = world.stored()
     bad = world.validate(a_file(deployed(1), deployed(2, commit_sha="x")), strict=True)
-    with pytest.raises(ImportNotReady, match="1 rows are refused"):
+    with pytest.raises(ImportNotReady, match="1 row is refused"):
         world.apply(bad.id)
     # Right when it was looked at, and wrong by the time it is applied.
     late = world.validate(a_file(deployed(1), deployed(2, reference_id="late")), strict=True)

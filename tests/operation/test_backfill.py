@@ -17,6 +17,7 @@ from tests.operation.conftest import Serve
 from tests.server import PATIENCE, LiveServer, new_token, refused, succeeded
 
 from shipmark.application.tokens import Scope
+from shipmark.cli.backfill_targets import NoAnswer, Server
 from shipmark.storage.database import Database
 from shipmark.storage.file_import_tables import file_imports, file_parts
 
@@ -300,8 +301,12 @@ class TestCommand:
         looked = commands("backfill", file, *self.MAP, "--dry-run")
         assert looked.code == 0
         assert "Rows: 1 new, 0 present, 0 duplicate, 1 refused, 0 conflicting." in looked.stdout
-        assert "Line 3: deployed_at is 'noon'" in looked.stderr
-        assert commands("backfill", file, *self.MAP, "--strict").code == 1
+        assert "shop in production: 1 new deployment, 2024-05-01T00:00:00Z" in looked.stdout
+        assert "Deployment frequency: " in looked.stdout
+        assert looked.stderr.startswith("Line 3: deployed_at is 'noon'")
+        strict = commands("backfill", file, *self.MAP, "--strict")
+        assert (strict.code, strict.stdout) == (1, "")
+        assert strict.stderr.endswith("shipmark: 1 row is refused, so nothing was applied.\n")
         done = commands("backfill", file, *self.MAP)
         assert (done.code, done.stdout) == (1, "Import 3 is applied: 1 refused, 1 applied.\n")
         undone = commands("backfill", "--undo", "3")
@@ -322,6 +327,29 @@ class TestCommand:
         refusal = commands("backfill", file, "--server", server.base_url, "--token", "x")
         assert refusal.code == 1
         assert "token" in refusal.stderr
+
+    def test_it_lists_what_was_changed_since_and_is_kept(
+        self, commands: CommandLine, server: LiveServer, tmp_path: Path
+    ) -> None:
+        there = {"SHIPMARK_URL": server.base_url, "SHIPMARK_TOKEN": server.default_token}
+        path = tmp_path / "two.csv"
+        path.write_text(HEADER + rows(2), encoding="utf-8")
+        commands.run("backfill", str(path), **there)
+        server.call("deployments.update", reference_id="shop-1", success=False)
+        import_id = str(server.call("imports.list")["imports"][0]["id"])
+        undone = commands.run("backfill", "--undo", import_id, **there)
+        assert "Line 3: 'shop-1' was changed since, and is kept." in undone.stderr
+        assert undone.stdout == f"Import {import_id} is taken back: 1 undone, 1 kept.\n"
+        forced = commands.run("backfill", "--undo", import_id, "--force", **there)
+        assert forced.stdout == f"Import {import_id} is taken back: 2 undone.\n"
+        assert (forced.stderr, count(server)) == ("", 0)
+
+    def test_it_says_that_an_import_goes_on_without_it(self, server: LiveServer) -> None:
+        with closing(httpx.Client(base_url=server.base_url, trust_env=False)) as client:
+            target = Server(client)
+            server.kill()
+            with pytest.raises(NoAnswer, match="Import 7 goes on by itself once the server runs"):
+                target.go_on(7)
 
     def test_it_is_told_what_it_was_asked_wrongly(self, commands: CommandLine) -> None:
         assert commands("backfill").code == 2

@@ -173,8 +173,8 @@ def begin_applying(tx: Transaction, import_id: int, *, strict: bool = False) -> 
     strict = strict or one.strict
     if strict and refused:
         raise ImportNotReady(
-            f"{refused} rows are refused, and the import is strict: it is applied as a whole or "
-            "not at all. imports.rows has what is wrong with them."
+            f"{refused} {'row is' if refused == 1 else 'rows are'} refused, and the import is "
+            "strict: it is applied as a whole or not at all. imports.rows has what is wrong."
         )
     applying = replace(one, state=State.APPLYING, strict=strict, cursor=None, due_at=tx.now)
     return ask(tx, one, applying)
