@@ -271,6 +271,13 @@ def test_rows_are_shown_as_they_were_understood(server: LiveServer) -> None:
     assert row["values"]["merged_at"] == "2024-01-01T00:00:00Z"
     assert (wrong["error"], wrong["value"], wrong["values"]) == ("invalid_json", '{"x":', None)
     assert wrong["message"].endswith("Each line must be a JSON object of its own.")
+    service = {"identifier": "a", "name": "A"}
+    assigned = {"services": [service, "b"], "repository": REPOSITORY, "pull_number": 1}
+    sent = json.dumps(assigned).encode()
+    answer = server.send("imports.upload", content=sent, params={"kind": "services"})
+    until(server, succeeded(answer)["import"]["id"], "validated")
+    (row,) = server.call("imports.rows", id=answer.json()["import"]["id"])["rows"]
+    assert row["values"] == assigned | {"replace": False}
 
 
 @pytest.mark.parametrize("kind", ["deployments", "pulls", "services"])

@@ -51,12 +51,22 @@ _read_line = partial(json_object, of="line", instead="Each line must be a JSON o
 
 
 def understood(values: str) -> bytes:
-    """What a row was understood to say, as JSON: instants and structures as answers have them."""
+    """What a row was understood to say, as JSON, by the names and in the forms of arguments."""
     if not values:
         return b"null"
     stored = json.loads(values)
     stored |= stored.pop("values", {})
+    if "service_name" in stored:
+        stored["service"] = _service(stored["service"], stored.pop("service_name"))
+    if "services" in stored:
+        told = {"github_pull_id": stored.pop("source_id"), "pull_number": stored.pop("number")}
+        stored["services"] = [_service(*one) for one in stored["services"]]
+        stored |= {name: value for name, value in told.items() if value is not None}
     return msgspec.json.encode({name: _answered(name, value) for name, value in stored.items()})
+
+
+def _service(identifier: str, name: str | None) -> str | dict[str, str]:
+    return identifier if name is None else {"identifier": identifier, "name": name}
 
 
 def _answered(name: str, value: Any) -> Any:

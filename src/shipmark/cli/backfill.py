@@ -151,7 +151,11 @@ def _show_kept(target: Target, one: ImportShape) -> None:
         return
     for row in target.rows(one.id, RowState.KEPT, MOST_SHOWN):
         named = f"'{row.reference_id}'" if row.reference_id else "what it added"
-        console.print(f"Line {row.line}: {named} was changed since, and is kept.", markup=False, soft_wrap=True)
+        console.print(
+            f"Line {row.line}: {named} was changed since, and is kept.",
+            markup=False,
+            soft_wrap=True,
+        )
     _show_how_many_more(one.rows.kept)
     console.print("With --force, what was changed is taken back as well.")
 
