@@ -1,7 +1,8 @@
 """A file equals its rows sent one by one, however it is interrupted; undone, it never was."""
 
+import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tests.builders import REPOSITORY, Clock, a_pull_request, at, sha
 from tests.engine.both import EVERYTHING
 from tests.engine.work import plan_of, recorded
+from tests.engine.writers import with_isolation
 from tests.imports import (
     POLICY,
     Interrupted,
@@ -135,6 +137,26 @@ def test_a_file_that_is_undone_has_never_been(
     assert world.stored() == before
 
 
+@pytest.fixture
+def serializable(postgresql_url: str, clock: Clock) -> Iterator[World]:
+    opened = Database(with_isolation(postgresql_url, "serializable"), clock=clock)
+    yield World(opened, clock)
+    opened.close()
+
+
+@few
+@given(
+    merged=pulls, deployed=stored, rows=files, size=sizes, plan=fates, undone_at=st.integers(0, 9)
+)
+def test_so_it_is_where_transactions_are_serializable(
+    serializable: World, in_chunks: Any, size: int, plan: list[str], undone_at: int, **facts: Any
+) -> None:
+    told = test_a_file_equals_its_rows_sent_one_by_one.hypothesis.inner_test
+    told(serializable, in_chunks, form=as_ndjson, size=size, plan=plan, **facts)
+    undone = test_a_file_that_is_undone_has_never_been.hypothesis.inner_test
+    undone(serializable, in_chunks, size=size, plan=plan, undone_at=undone_at, **facts)
+
+
 def a_file(*rows: Mapping[str, str]) -> bytes:
     """A file of deployments of one service from one repository."""
     defaults = {"service": "shop", "repository": REPOSITORY}
@@ -182,6 +204,36 @@ def test_it_is_told_what_became_of_each_row(world: World) -> None:
     assert (faults[8].column, faults[8].value) == ("repository", "acme/typo")
 
 
+def test_a_row_without_a_reference_id_is_the_same_however_it_is_written(world: World) -> None:
+    world.begin([])
+    same = [
+        b"deployed_at,service,repository\n2024-01-01T00:00Z,shop,acme/shop\n",
+        b"Repository;SERVICE;Deployed At;environment\nACME/Shop; shop;1704067200;production\n",
+        b"service\trepository\tsuccess\tdeployed-at\nshop\tacme/shop\tY\t2024-01-01T01:00+01:00\n",
+        b'{"repository": "acme/shop", "deployed_at": 1704067200000, "service": {"name": "shop"}}\n',
+    ]
+    found = [row for content in same for row in world.rows(world.validate(content).id)]
+    assert len({row.reference_id for row in found}) == 1
+    meant = '{"deployed_at":1704067200000000,"repository":"acme/shop","service":"shop"}'
+    assert found[0].reference_id == f"row-{hashlib.sha256(meant.encode()).hexdigest()[:32]}"
+
+
+@pytest.mark.parametrize("form", [as_csv, as_ndjson])
+def test_names_that_mean_nothing_are_told_once_and_behind_those_that_do(
+    world: World, in_chunks: Any, form: Any
+) -> None:
+    in_chunks(2)
+    world.begin([])
+    names = {f"x {n:02}\0": "1" for n in range(30)}
+    one = world.validate(form([deployed(hours, service="shop", **names) for hours in range(5)]))
+    known, *unknown = one.warnings
+    what = "column" if form is as_csv else "key"
+    assert known.startswith("Known are deployed_at, service, ")
+    assert unknown == [
+        f"Unknown {what} ignored: x {n:02}\N{REPLACEMENT CHARACTER}" for n in range(20)
+    ]
+
+
 def test_a_file_that_is_loaded_again_makes_no_duplicates(world: World) -> None:
     world.begin([(1, "main", ())])
     content = a_file(deployed(2), deployed(3, commit_sha=sha(1)))
@@ -199,7 +251,7 @@ def test_a_strict_import_is_applied_as_a_whole_or_not_at_all(world: World) -> No
     world.begin([])
     before = world.stored()
     bad = world.validate(a_file(deployed(1), deployed(2, commit_sha="x")), strict=True)
-    with pytest.raises(ImportNotReady, match="1 rows are refused"):
+    with pytest.raises(ImportNotReady, match="1 row is refused"):
         world.apply(bad.id)
     # Right when it was looked at, and wrong by the time it is applied.
     late = world.validate(a_file(deployed(1), deployed(2, reference_id="late")), strict=True)
@@ -375,6 +427,21 @@ def test_a_preview_says_what_applying_then_does_and_stores_nothing(world: World)
     applied = world.apply(one.id)
     assert applied.counts == {"applied": 3, "refused": 1}
     assert len(world.told()["shipped"]) == 3 + 3
+
+
+def test_a_preview_of_pull_requests_services_and_names_says_what_they_change(
+    world: World,
+) -> None:
+    world.begin([(1, "main", ())], [{"hours": 5, "service": "shop"}])
+    before = world.stored()
+    pull = {"repository": REPOSITORY, "number": "2", "base_ref": "main"}
+    merged = as_csv([pull | {"merged_at": at(2).isoformat()}])
+    assert world.preview(world.validate(merged, kind="pulls").id)["attributed"] == 1
+    assigned = as_csv([{"repository": REPOSITORY, "pull_number": "1", "services": "cart"}])
+    assert world.preview(world.validate(assigned, kind="services").id)["rows"]["new"] == 1
+    named = a_file(deployed(6, service='{"identifier": "shop", "name": "The shop"}'))
+    assert world.preview(world.validate(named).id)["rows"]["new"] == 1
+    assert world.stored() == before
 
 
 def test_a_preview_counts_a_pull_request_once_for_a_service_and_environment(world: World) -> None:

@@ -111,6 +111,47 @@ def test_ndjson_is_read_like_a_body() -> None:
     ]
 
 
+def test_a_key_that_means_nothing_is_told_with_its_line() -> None:
+    found = read(b'{"service": "a", "x": 1, "\\u0058": 2}\n{"service": "b"}\n')
+    assert [one.unknown for one in found] == [("x", "X"), ()]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"Service": "a", "service": "b"}',
+        '{"service": "a", "x": {"y": [1.5, {}]}, "service": "a"}',
+        '{"App": "b", "app": null}',
+    ],
+)
+def test_two_keys_of_one_meaning_are_an_error_of_their_line(line: str) -> None:
+    mapping = {"service": "app"} if "app" in line else {}
+    wrong, right = read(f'{line}\n{{"service": "c", "app": "c"}}\n'.encode(), mapping)
+    assert isinstance(wrong.content, InvalidFile)
+    assert wrong.content.message.startswith("Two keys are called 'service': ")
+    assert (wrong.content.argument, wrong.begins) == ("service", line)
+    assert right.content == {"service": "c"}
+
+
+def test_numbers_of_any_length_are_read_and_what_is_nested_deeply_is_an_error() -> None:
+    long = b'{"service": ' + b"9" * 5000 + b"}\n"
+    deep = b"".join(b'{"x":' * n + b"1" + b"}" * n + b"\n" for n in range(900, 1010))
+    found = read(long + deep + b'{"service": "b"}\n')
+    assert [one.line for one in found] == list(range(1, 113))
+    assert isinstance(found[-2].content, ShipmarkError)
+    assert found[-1].content == {"service": "b"}
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_names_go_on_over_lines_in_quotes_and_have_delimiters_in_them(
+    delimiter: str, ends: str
+) -> None:
+    text = ends.join(['"Deployed', 'at";"Service";"a,b;c\t,;\td";"no', "", 'te"', "1;shop;x;y"])
+    separated = text.replace(';"', f'{delimiter}"').replace("1;shop;x;y", delimiter.join("1sxy"))
+    assert told(read(separated.encode())) == [(5, {"deployed_at": "1", "service": "s"})]
+
+
 def test_columns_are_mapped() -> None:
     content = b"app,finished,service\na,1,b\n"
     mapping = {"service": "App", "deployed_at": "finished"}
@@ -127,6 +168,10 @@ def test_columns_are_mapped() -> None:
         ("service\n".encode("utf-16"), "UTF-16"),
         (b"PK\x03\x04...", "spreadsheet"),
         (b'[{"service": "a"}]', "JSON array"),
+        ("service,x\n".encode("utf-16-le"), "UTF-16"),
+        (gzip.compress(b"service\n"), "packed twice"),
+        (b'service,"x\na,b\n', "never closed"),
+        (b'"service"x,deployed_at\n', "not CSV"),
         (b"\xff\n", "not UTF-8"),
         (b"service," + b"x" * LONGEST_RECORD, "too long"),
         (b"service" + b",x" * 2000 + b"\n", "more than 1000 columns"),

@@ -2,20 +2,24 @@
 
 import csv
 import gzip
+import json
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from tests.operation.commands import CommandLine
 from tests.operation.conftest import Serve
 from tests.server import PATIENCE, LiveServer, new_token, refused, succeeded
 
 from shipmark.application.tokens import Scope
+from shipmark.cli.backfill_targets import NoAnswer, Server
 from shipmark.storage.database import Database
-from shipmark.storage.file_import_tables import file_imports
+from shipmark.storage.file_import_tables import file_imports, file_parts
 
 REPOSITORY = "acme/shop"
 HEADER = "deployed_at,service,repository,reference_id\n"
@@ -100,6 +104,63 @@ def test_an_import_goes_on_after_each_kill(server: LiveServer) -> None:
     until(server, import_id, "undone")
     assert mine(server) == before
     assert server.call("imports.undo", id=import_id)["import"]["state"] == "undone"
+
+
+def test_a_preview_begins_again_after_a_kill_and_leaves_nothing(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    server = serve()
+    server.call("repositories.upsert", name=REPOSITORY, default_branch="main")
+    import_id = upload(server, HEADER + rows(1500))
+    until(server, import_id, "validated")
+    state = "validated"
+    while state == "validated":
+        server.call("imports.preview", id=import_id)
+        while not (left := copies(tmp_path)):
+            pass
+        server.kill()
+        server.start()
+        state = server.call("imports.info", id=import_id)["import"]["state"]
+    assert (state, copies(tmp_path)) == ("previewing", left)
+    shorten_leases(server)
+    preview = until(server, import_id, "validated")["preview"]
+    assert preview["rows"]["new"] == 1500
+    assert (copies(tmp_path), count(server)) == ([], 0)
+    server.call("imports.preview", id=import_id)
+    assert until(server, import_id, "validated")["preview"] == preview
+
+
+def copies(folder: Path) -> list[Path]:
+    return list(folder.glob("shipmark-preview-*"))
+
+
+def test_nothing_is_left_of_an_upload_when_the_server_is_killed(server: LiveServer) -> None:
+    part = rows(20_000).encode()
+
+    def content() -> Iterator[bytes]:
+        yield HEADER.encode() + part
+        deadline = time.monotonic() + PATIENCE
+        while not stored_parts(server):
+            assert time.monotonic() < deadline
+        server.kill()
+        yield part
+
+    with pytest.raises(httpx.TransportError):
+        server.send("deployments.import", content=content())
+    server.start()
+    assert server.call("imports.list")["imports"] == []
+    assert server.refusal("imports.info", id=1).error == "import_not_found"
+    shorten_leases(server)
+    deadline = time.monotonic() + PATIENCE
+    while stored_parts(server):
+        assert time.monotonic() < deadline
+    assert until(server, upload(server, HEADER + rows(1)), "validated")["import"]["rows"]["ready"]
+
+
+def stored_parts(server: LiveServer) -> int:
+    with closing(Database(server.database_url)) as database, database.read() as tx:
+        return len(tx.connection.execute(select(file_parts.c.offset)).all())
 
 
 def mine(server: LiveServer) -> dict[str, Any]:
@@ -188,6 +249,37 @@ def test_what_is_wrong_can_be_downloaded_and_is_no_formula(server: LiveServer) -
     assert second[:6] == ["3", "refused", "b", "repository_not_found", "repository", "'@x"]
 
 
+def test_rows_are_shown_as_they_were_understood(server: LiveServer) -> None:
+    cells = '"{""b"": 1, ""a"": [2]}",2024-01-01T01:00+01:00\n'
+    import_id = upload(
+        server, f"service,repository,metadata,deployed_at\nshop,{REPOSITORY},{cells}"
+    )
+    until(server, import_id, "validated")
+    (row,) = server.call("imports.rows", id=import_id)["rows"]
+    assert row["values"] == {
+        "deployed_at": "2024-01-01T00:00:00Z",
+        "service": "shop",
+        "repository": REPOSITORY,
+        "metadata": {"a": [2], "b": 1},
+        "reference_id": row["reference_id"],
+    }
+    pull = {"repository": REPOSITORY, "number": 1, "base_ref": "main", "merged_at": 1704067200}
+    content = f'{json.dumps(pull)}\n{{"x": \n'
+    answer = server.send("imports.upload", content=content.encode(), params={"kind": "pulls"})
+    until(server, succeeded(answer)["import"]["id"], "validated")
+    row, wrong = server.call("imports.rows", id=answer.json()["import"]["id"])["rows"]
+    assert row["values"]["merged_at"] == "2024-01-01T00:00:00Z"
+    assert (wrong["error"], wrong["value"], wrong["values"]) == ("invalid_json", '{"x":', None)
+    assert wrong["message"].endswith("Each line must be a JSON object of its own.")
+    service = {"identifier": "a", "name": "A"}
+    assigned = {"services": [service, "b"], "repository": REPOSITORY, "pull_number": 1}
+    sent = json.dumps(assigned).encode()
+    answer = server.send("imports.upload", content=sent, params={"kind": "services"})
+    until(server, succeeded(answer)["import"]["id"], "validated")
+    (row,) = server.call("imports.rows", id=answer.json()["import"]["id"])["rows"]
+    assert row["values"] == assigned | {"replace": False}
+
+
 @pytest.mark.parametrize("kind", ["deployments", "pulls", "services"])
 def test_a_template_is_a_file_that_is_taken(server: LiveServer, kind: str) -> None:
     template = server.send("imports.template.csv", verb="GET", params={"kind": kind}).text
@@ -216,8 +308,12 @@ class TestCommand:
         looked = commands("backfill", file, *self.MAP, "--dry-run")
         assert looked.code == 0
         assert "Rows: 1 new, 0 present, 0 duplicate, 1 refused, 0 conflicting." in looked.stdout
-        assert "Line 3: deployed_at is 'noon'" in looked.stderr
-        assert commands("backfill", file, *self.MAP, "--strict").code == 1
+        assert "shop in production: 1 new deployment, 2024-05-01T00:00:00Z" in looked.stdout
+        assert "Deployment frequency: " in looked.stdout
+        assert looked.stderr.startswith("Line 3: deployed_at is 'noon'")
+        strict = commands("backfill", file, *self.MAP, "--strict")
+        assert (strict.code, strict.stdout) == (1, "")
+        assert strict.stderr.endswith("shipmark: 1 row is refused, so nothing was applied.\n")
         done = commands("backfill", file, *self.MAP)
         assert (done.code, done.stdout) == (1, "Import 3 is applied: 1 refused, 1 applied.\n")
         undone = commands("backfill", "--undo", "3")
@@ -238,6 +334,29 @@ class TestCommand:
         refusal = commands("backfill", file, "--server", server.base_url, "--token", "x")
         assert refusal.code == 1
         assert "token" in refusal.stderr
+
+    def test_it_lists_what_was_changed_since_and_is_kept(
+        self, commands: CommandLine, server: LiveServer, tmp_path: Path
+    ) -> None:
+        there = {"SHIPMARK_URL": server.base_url, "SHIPMARK_TOKEN": server.default_token}
+        path = tmp_path / "two.csv"
+        path.write_text(HEADER + rows(2), encoding="utf-8")
+        commands.run("backfill", str(path), **there)
+        server.call("deployments.update", reference_id="shop-1", success=False)
+        import_id = str(server.call("imports.list")["imports"][0]["id"])
+        undone = commands.run("backfill", "--undo", import_id, **there)
+        assert "Line 3: 'shop-1' was changed since, and is kept." in undone.stderr
+        assert undone.stdout == f"Import {import_id} is taken back: 1 undone, 1 kept.\n"
+        forced = commands.run("backfill", "--undo", import_id, "--force", **there)
+        assert forced.stdout == f"Import {import_id} is taken back: 2 undone.\n"
+        assert (forced.stderr, count(server)) == ("", 0)
+
+    def test_it_says_that_an_import_goes_on_without_it(self, server: LiveServer) -> None:
+        with closing(httpx.Client(base_url=server.base_url, trust_env=False)) as client:
+            target = Server(client)
+            server.kill()
+            with pytest.raises(NoAnswer, match="Import 7 goes on by itself once the server runs"):
+                target.go_on(7)
 
     def test_it_is_told_what_it_was_asked_wrongly(self, commands: CommandLine) -> None:
         assert commands("backfill").code == 2

@@ -11,6 +11,7 @@ from shipmark.domain.errors import InvalidJSON
 FORM = "application/x-www-form-urlencoded"
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
+A_BODY = f"Send a JSON object, or a form with Content-Type: {FORM}."
 NESTED = re.compile(r"(?P<name>[^\[\]]+)\[(?P<key>[^\[\]]*)\]")
 
 
@@ -31,19 +32,17 @@ def _body(body: bytes, content_type: str) -> dict[str, Any]:
     return _form(text)
 
 
-def json_object(text: bytes) -> dict[str, Any]:
-    """The object that JSON text holds. Raises InvalidJSON."""
+def json_object(text: bytes, *, of: str = "body", instead: str = A_BODY) -> dict[str, Any]:
+    """The object that JSON text holds. Raises InvalidJSON, which says what would be right
+    ``instead`` of what the text is ``of``."""
     try:
         value = msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidJSON(
-            f"The body is not valid JSON: {error}. Send a JSON object, or a form with "
-            f"Content-Type: {FORM}."
-        ) from None
+        raise InvalidJSON(f"The {of} is not valid JSON: {error}. {instead}") from None
     except RecursionError:
-        raise InvalidJSON("The JSON of the body is nested too deeply.") from None
+        raise InvalidJSON(f"The JSON of the {of} is nested too deeply.") from None
     if not isinstance(value, dict):
-        raise InvalidJSON("The body must be a JSON object, from '{' to '}'.")
+        raise InvalidJSON(f"The {of} must be a JSON object, from '{{' to '}}'.")
     return value
 
 

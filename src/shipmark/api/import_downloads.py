@@ -23,8 +23,8 @@ from shipmark.application.tokens import Scope
 
 HEADER = ("line", "state", "reference_id", "error", "column", "value", "message")
 ROWS_AT_ONCE = 1000
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would compute."""
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a cell begins that a spreadsheet would compute; some do with the wide forms, too."""
 
 
 async def rows_csv(request: Request) -> Response:

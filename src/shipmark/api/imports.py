@@ -12,7 +12,7 @@ from shipmark.api import coercions, forms
 from shipmark.api.answers import Answer, ListAnswer
 from shipmark.api.calls import Api, Call
 from shipmark.api.decoding import Arguments, Form
-from shipmark.api.file_rows import READERS
+from shipmark.api.file_rows import READERS, understood
 from shipmark.api.paging import LIMIT, cursor_of, cut
 from shipmark.application import file_steps
 from shipmark.application.file_imports import (
@@ -308,7 +308,7 @@ def row_shape(row: FileRow) -> RowShape:
         value=told[2],
         message=told[3],
         deployment_id=row.of_id,
-        values=msgspec.Raw((row.values or "null").encode()),
+        values=msgspec.Raw(understood(row.values)),
     )
 
 

@@ -1,5 +1,6 @@
 """What the steps of an import ask of the kind of its rows."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -73,8 +74,13 @@ def fault_of(error: ShipmarkError, value: object = None) -> Fault:
         code=error.code,
         message=storable(error.message, LONGEST_MESSAGE),
         column=error.argument and storable(error.argument, LONGEST_VALUE),
-        value=None if value is None else storable(str(value), LONGEST_VALUE),
+        value=None if value is None else storable(_written(value), LONGEST_VALUE),
     )
+
+
+def _written(value: object) -> str:
+    """A value as it can stand in a file: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def storable(text: str, longest: int = LONGEST_MESSAGE) -> str:

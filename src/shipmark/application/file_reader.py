@@ -5,6 +5,7 @@ than one record is held at a time, and none that is larger than `LONGEST_RECORD`
 """
 
 import csv
+import json
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -20,7 +21,13 @@ LONGEST_RECORD = 1024 * 1024
 BOM = b"\xef\xbb\xbf"
 NOT_UTF_8 = (b"\xff\xfe", b"\xfe\xff")
 ZIP = b"PK\x03\x04"
+GZIP = b"\x1f\x8b"
 DELIMITERS = ",;\t"
+
+LONGEST_EXCERPT = 1000
+"""Bytes of a line that cannot be read that are told."""
+
+ANY_DELIMITER = bytes.maketrans(b";\t", b",,")
 
 ReadJSON = Callable[[bytes], Mapping[str, Any]]
 """Reads an object, as the API does. Raises InvalidJSON."""
@@ -46,12 +53,22 @@ class Layout:
 
 class Record(NamedTuple):
     """A record, by the line it begins on, or what is wrong with it; reading goes on at ``offset``
-    (bytes), in ``next_line``."""
+    (bytes), in ``next_line``. ``unknown`` are keys of an object that mean nothing here; ``begins``
+    is how a line begins that cannot be read."""
 
     line: int
     offset: int
     next_line: int
     content: dict[str, Any] | ShipmarkError
+    unknown: tuple[str, ...] = ()
+    begins: str | None = None
+
+
+class Cells(NamedTuple):
+    """What a record says under our names, and the names in it that are none."""
+
+    named: dict[str, Any]
+    unknown: tuple[str, ...] = ()
 
 
 class Line(NamedTuple):
@@ -89,27 +106,44 @@ def read_layout(
 
     Raises InvalidFile.
     """
-    for number, line in enumerate(begins, start=1):
-        raw = (line.raw or b"").removeprefix(BOM) if number == 1 else (line.raw or b"")
+    coming = _Coming(begins, 1)
+    while (line := coming.next()) is not None:
+        raw = (line.raw or b"").removeprefix(BOM) if coming.line == 2 else (line.raw or b"")
         _refuse_other_files(raw, line)
         if not raw.strip():
             continue
         if raw.lstrip().startswith(b"{"):
             keys = {_plain(theirs): ours for ours, theirs in mapping.items()}
             return Layout(delimiter=None, keys=_names(known, keys)), 0, 1, []
-        text = _text(raw)
+        text = _text(_header(raw, coming))
         delimiter = _delimiter(text)
-        header = _split(text.rstrip("\r\n"), delimiter, strict=False)
+        header = _split(text.rstrip("\r\n"), delimiter)
         columns, unknown = _columns(header, known, mapping)
-        return Layout(delimiter=delimiter, columns=columns), line.offset, number + 1, unknown
+        return Layout(delimiter=delimiter, columns=columns), coming.offset, coming.line, unknown
     raise InvalidFile("The file is empty. Its first line must name the columns.")
+
+
+def _header(first: bytes, coming: "_Coming") -> bytes:
+    """The line that names the columns, with those that its quotes go on to. What delimits them is
+    not known yet: whatever may does."""
+    header = bytearray(first)
+    is_open = _ends_in_quotes(first.translate(ANY_DELIMITER), b",", is_open=False)
+    while is_open:
+        line = coming.next()
+        if line is None or line.raw is None or len(header) + len(line.raw) > LONGEST_RECORD:
+            raise InvalidFile("A quote is opened on the first line, and never closed.")
+        header += line.raw
+        is_open = _ends_in_quotes(line.raw.translate(ANY_DELIMITER), b",", is_open=True)
+    return bytes(header)
 
 
 def _refuse_other_files(raw: bytes, line: Line) -> None:
     if line.raw is None:
         raise InvalidFile("The first line, which must name the columns, is too long to be read.")
-    if raw.startswith(NOT_UTF_8):
+    if raw.startswith(NOT_UTF_8) or b"\0" * 4 in (raw[0:8:2], raw[1:8:2]):
         raise InvalidFile("The file is UTF-16. Save it as CSV in UTF-8.")
+    if raw.startswith(GZIP):
+        raise InvalidFile("The file is packed twice. Pack it once, or not at all.")
     if raw.startswith(ZIP):
         raise InvalidFile("The file is a ZIP archive or a spreadsheet. Save it as CSV in UTF-8.")
     if raw.lstrip().startswith(b"["):
@@ -128,7 +162,7 @@ def _text(raw: bytes) -> str:
 
 def _delimiter(header: str) -> str:
     """Whichever separates the most names; a comma if there is only one."""
-    return max(DELIMITERS, key=header.count)
+    return max(DELIMITERS, key=re.sub('"[^"]*"', "", header).count)
 
 
 def _plain(name: str) -> str:
@@ -166,13 +200,24 @@ def _check_columns(
             f"There is no column '{absent[0][:100]}' as the mapping says. There are: "
             f"{_shown(header)}."
         )
-    twice = [one for one in columns if one is not None and columns.count(one) > 1]
-    if twice:
-        raise InvalidFile(f"Two columns are called '{twice[0]}'.")
+    _refuse_two(zip(columns, header, strict=True), "columns")
     if not any(columns):
         raise InvalidFile(
             f"The first line must name the columns; none of these is known: {_shown(header)}."
         )
+
+
+def _refuse_two(named: Iterable[tuple[str | None, str]], what: str) -> None:
+    """Raises InvalidFile where two columns, or keys, mean the same of ours."""
+    first: dict[str, str] = {}
+    for ours, theirs in named:
+        if ours in first:
+            both = f"'{first[ours][:100]}' and '{theirs[:100]}'"
+            raise InvalidFile(
+                f"Two {what} are called '{ours}': {both}. Leave one of them out.", argument=ours
+            )
+        if ours is not None:
+            first[ours] = theirs
 
 
 def _shown(header: list[str]) -> str:
@@ -188,11 +233,18 @@ def records(
     while (first := coming.next()) is not None:
         number = coming.line - 1
         try:
-            content: dict[str, Any] | ShipmarkError | None = read(first, coming, layout)
+            cells = read(first, coming, layout)
         except ShipmarkError as error:
-            content = error
-        if content is not None:
-            yield Record(number, coming.offset, coming.line, content)
+            begins_with = _excerpt(first)
+            yield Record(number, coming.offset, coming.line, error, begins=begins_with)
+            continue
+        if cells is not None:
+            yield Record(number, coming.offset, coming.line, cells.named, cells.unknown)
+
+
+def _excerpt(line: Line) -> str | None:
+    raw = line.raw or b""
+    return raw[:LONGEST_EXCERPT].decode(errors="replace").strip() or None
 
 
 class _Coming:
@@ -226,15 +278,29 @@ def _whole(line: Line) -> bytes:
 
 def _json_record(
     first: Line, _coming: _Coming, layout: Layout, *, read_json: ReadJSON
-) -> dict[str, Any] | None:
+) -> Cells | None:
     raw = _whole(first).removeprefix(BOM).strip()
     if not raw:
         return None
     found, keys = read_json(raw), layout.keys or {}
-    return {ours: value for key, value in found.items() if (ours := keys.get(_plain(key)))}
+    named = [(keys.get(_plain(key)), key) for key in _keys(raw)]
+    _refuse_two(named, "keys")
+    return Cells(
+        {ours: found[key] for ours, key in named if ours},
+        tuple(key for ours, key in named if ours is None),
+    )
 
 
-def _csv_record(first: Line, coming: _Coming, layout: Layout) -> dict[str, Any] | None:
+def _keys(text: bytes) -> list[str]:
+    """The keys of an object, also those it has twice; that it is one was seen before."""
+    try:
+        pairs = json.loads(text, object_pairs_hook=tuple, parse_int=len, parse_float=len)
+    except RecursionError:
+        raise InvalidFile("The JSON of the line is nested too deeply.") from None
+    return [key for key, _ in pairs]
+
+
+def _csv_record(first: Line, coming: _Coming, layout: Layout) -> Cells | None:
     """The record that begins with a line. Where its quotes go on to other lines and that comes to
     nothing, they did not begin as such: the fault is this line's, and the others are read anew."""
     delimiter = layout.delimiter or ","
@@ -247,8 +313,8 @@ def _csv_record(first: Line, coming: _Coming, layout: Layout) -> dict[str, Any] 
         raise
 
 
-def _cells(record: bytes, delimiter: str, layout: Layout) -> dict[str, Any] | None:
-    cells = _split(_text(record), delimiter, strict=True)
+def _cells(record: bytes, delimiter: str, layout: Layout) -> Cells | None:
+    cells = _split(_text(record), delimiter)
     if not any(cell.strip() for cell in cells):
         return None
     if any(cell.strip() for cell in cells[len(layout.columns) :]):
@@ -257,12 +323,12 @@ def _cells(record: bytes, delimiter: str, layout: Layout) -> dict[str, Any] | No
             "columns. Text that has the delimiter in it must stand in quotes."
         )
     named = zip(layout.columns, cells, strict=False)
-    return {name: cell for name, cell in named if name and cell.strip()}
+    return Cells({name: cell for name, cell in named if name and cell.strip()})
 
 
-def _split(record: str, delimiter: str, *, strict: bool) -> list[str]:
+def _split(record: str, delimiter: str) -> list[str]:
     try:
-        return next(csv.reader([record], delimiter=delimiter, strict=strict), [])
+        return next(csv.reader([record], delimiter=delimiter, strict=True), [])
     except csv.Error as error:
         raise InvalidFile(f"This is not CSV: {error}.") from None
 

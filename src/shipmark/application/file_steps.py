@@ -109,6 +109,7 @@ def add_rows(
     *,
     offset: int,
     line: int,
+    warnings: Sequence[str],
     is_last: bool,
 ) -> FileImport:
     """Store rows that were read, and where reading goes on."""
@@ -122,6 +123,7 @@ def add_rows(
             state=State.VALIDATED if is_last else State.VALIDATING,
             offset=offset,
             line=line,
+            warnings=tuple(warnings),
             counts=held.counted(_states(rows)),
             due_at=None if is_last else tx.now + LEASE,
         ),
@@ -171,8 +173,8 @@ def begin_applying(tx: Transaction, import_id: int, *, strict: bool = False) -> 
     strict = strict or one.strict
     if strict and refused:
         raise ImportNotReady(
-            f"{refused} rows are refused, and the import is strict: it is applied as a whole or "
-            "not at all. imports.rows has what is wrong with them."
+            f"{refused} {'row is' if refused == 1 else 'rows are'} refused, and the import is "
+            "strict: it is applied as a whole or not at all. imports.rows has what is wrong."
         )
     applying = replace(one, state=State.APPLYING, strict=strict, cursor=None, due_at=tx.now)
     return ask(tx, one, applying)

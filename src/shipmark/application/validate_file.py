@@ -1,14 +1,14 @@
 """Read a file into rows, and say of each bad one what is wrong with it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from typing import Any
 
 from shipmark.application.file_imports import FileImport, FileRow, RowState
-from shipmark.application.file_kinds import FileKind, RowReader, refused_row
+from shipmark.application.file_kinds import FileKind, RowReader, refused_row, storable
 from shipmark.application.file_reader import Layout, Record, lines, read_layout, records
 from shipmark.application.file_steps import add_rows, fail, lay_out
 from shipmark.application.queries import ReadTransaction
@@ -20,6 +20,7 @@ READ_AT_ONCE = 500
 """How many records are read, looked up and stored together."""
 
 MOST_WARNINGS = 20
+LONGEST_NAME = 100
 
 Write = Callable[[Callable[[ReadTransaction], Any]], Any]
 """Runs something in a transaction that is committed."""
@@ -52,12 +53,17 @@ class Validation:
             found = lines(self._parts(one), one.offset)
             self._records = records(found, self._layout, one.line, self._reader.read_json)
         read = list(islice(self._records, READ_AT_ONCE))
+        unknown = [name for record in read for name in record.unknown]
         rows = [self._row(record) for record in read]
         rows = tried(self._database.read, partial(self._check, one=one, rows=rows))
         is_last = len(read) < READ_AT_ONCE
         offset, line = (read[-1].offset, read[-1].next_line) if read else (one.offset, one.line)
+        warnings = warned(one.warnings, unknown, "key", self._reader.columns)
         return stepped(
-            write, lambda tx: add_rows(tx, one, rows, offset=offset, line=line, is_last=is_last)
+            write,
+            lambda tx: add_rows(
+                *(tx, one, rows), offset=offset, line=line, warnings=warnings, is_last=is_last
+            ),
         )
 
     def _lay_out(self, one: FileImport, write: Write) -> FileImport:
@@ -69,7 +75,6 @@ class Validation:
             why = error.message
             return stepped(write, lambda tx: fail(tx, one, why))
         self._layout = layout
-        told = [f"Unknown column ignored: {name[:100]}" for name in unknown if name.strip()]
         return stepped(
             write,
             lambda tx: lay_out(
@@ -78,7 +83,7 @@ class Validation:
                 layout=json.dumps(asdict(layout)),
                 offset=offset,
                 line=line,
-                warnings=told[:MOST_WARNINGS],
+                warnings=warned((), unknown, "column", self._reader.columns),
             ),
         )
 
@@ -94,7 +99,7 @@ class Validation:
     def _row(self, record: Record) -> FileRow:
         content = record.content
         if isinstance(content, ShipmarkError):
-            return refused_row(record.line, content)
+            return refused_row(record.line, content, record.begins)
         try:
             return self._kind.row(record.line, self._reader.read(content))
         except ShipmarkError as error:
@@ -104,6 +109,21 @@ class Validation:
         ready = [row for row in rows if row.state is RowState.READY]
         checked = {row.line: row for row in self._kind.check(tx, one, ready)}
         return [checked.get(row.line, row) for row in rows]
+
+
+def warned(
+    before: Sequence[str], unknown: Iterable[str], what: str, known: Sequence[str]
+) -> tuple[str, ...]:
+    """What is told of names that mean nothing here: the first few, each once, and which do."""
+    told = dict.fromkeys(before)
+    for name in unknown:
+        if len(told) > MOST_WARNINGS:
+            break
+        if shown := storable(" ".join(name.split()), LONGEST_NAME):
+            right = f"Known are {', '.join(known)}; map says which is meant by another name."
+            told.setdefault(right)
+            told.setdefault(f"Unknown {what} ignored: {shown}")
+    return tuple(told)
 
 
 def _part_at(tx: ReadTransaction, *, import_id: int, offset: int) -> tuple[int, bytes]:

@@ -14,6 +14,7 @@ from shipmark.api.file_rows import READERS
 from shipmark.api.imports import ImportShape, mapping_of
 from shipmark.application.file_imports import Kind, RowState, State
 from shipmark.cli.backfill_targets import Target, TargetTrouble, here, there
+from shipmark.web import figures, words
 
 console = Console(stderr=True)
 
@@ -21,7 +22,7 @@ UNDER_WAY = (
     *(State.UPLOADED, State.VALIDATING, State.PREVIEWING),
     *(State.APPLYING, State.UNDOING),
 )
-MOST_FAULTS = 20
+MOST_SHOWN = 20
 
 
 def backfill(
@@ -76,7 +77,9 @@ def backfill(
         raise typer.BadParameter("Name a file, or an import to take back with --undo.")
     with there(server, token) if server else here() as target:
         if undo is not None:
-            _say(_followed(target, target.undo(undo, force=force)), "taken back")
+            one = _followed(target, target.undo(undo, force=force))
+            _show_kept(target, one)
+            _say(one, "taken back")
             return
         with _opened(file or "-") as content:
             name = None if file == "-" else Path(file or "").name
@@ -100,15 +103,17 @@ def _opened(file: str) -> Iterator[BinaryIO]:
 def _import(target: Target, begun: ImportShape, *, dry_run: bool) -> None:
     one = _followed(target, begun)
     for warning in one.import_warnings:
-        console.print(warning, markup=False)
+        console.print(warning, markup=False, soft_wrap=True)
     _show_faults(target, one)
     if dry_run:
         _followed(target, target.preview(one.id))
         typer.echo(_preview_text(target.preview_of(one.id)))
+        if one.strict and one.rows.refused:
+            typer.echo(f"It is strict, and {_refused(one)}: nothing of it would be applied.")
         typer.echo(f"Import {one.id} is not applied.")
         return
     if one.strict and one.rows.refused:
-        raise TargetTrouble(f"{one.rows.refused} rows are refused, so nothing was applied.")
+        raise TargetTrouble(f"{_refused(one).capitalize()}, so nothing was applied.")
     one = _followed(target, target.apply(one.id))
     _say(one, "applied")
     if one.rows.refused:
@@ -121,7 +126,9 @@ def _followed(target: Target, one: ImportShape) -> ImportShape:
         *(TextColumn("{task.description}"), BarColumn()),
         *(TaskProgressColumn(), TimeElapsedColumn()),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task(one.state.value, total=1.0)
         while one.state in UNDER_WAY:
             bar.update(task, completed=one.progress, description=one.state.value)
@@ -134,27 +141,65 @@ def _followed(target: Target, one: ImportShape) -> ImportShape:
 def _show_faults(target: Target, one: ImportShape) -> None:
     if not one.rows.refused:
         return
-    for row in target.faults(one.id, MOST_FAULTS):
-        console.print(f"Line {row.line}: {row.message}", markup=False)
-    if one.rows.refused > MOST_FAULTS:
-        console.print(f"... and {one.rows.refused - MOST_FAULTS} more.")
+    for row in target.rows(one.id, RowState.REFUSED, MOST_SHOWN):
+        console.print(f"Line {row.line}: {row.message}", markup=False, soft_wrap=True)
+    _show_how_many_more(one.rows.refused)
+
+
+def _show_kept(target: Target, one: ImportShape) -> None:
+    if not one.rows.kept:
+        return
+    for row in target.rows(one.id, RowState.KEPT, MOST_SHOWN):
+        named = f"'{row.reference_id}'" if row.reference_id else "what it added"
+        console.print(
+            f"Line {row.line}: {named} was changed since, and is kept.",
+            markup=False,
+            soft_wrap=True,
+        )
+    _show_how_many_more(one.rows.kept)
+    console.print("With --force, what was changed is taken back as well.")
+
+
+def _show_how_many_more(count: int) -> None:
+    if count > MOST_SHOWN:
+        console.print(f"... and {count - MOST_SHOWN} more.")
+
+
+def _refused(one: ImportShape) -> str:
+    return (
+        f"{words.count(one.rows.refused, 'row')} {'is' if one.rows.refused == 1 else 'are'} refused"
+    )
 
 
 def _preview_text(preview: dict[str, Any]) -> str:
     """What a preview says, in a few lines."""
     counts = (f"{count} {name}" for name, count in preview["rows"].items())
     lines = ["Rows: " + ", ".join(counts) + "."]
-    lines += [
-        f"{one['service']} in {one['environment']}: {one['new']} new deployments, "
-        f"{one['first_deployed_at']} to {one['last_deployed_at']} in all, "
-        f"which ship {one['pull_requests']} pull requests."
-        for one in preview["services"]
-    ]
+    lines += [_service_text(one) for one in preview["services"]]
     lines.append(
         f"{preview['attributed']} pull requests would be attributed, {preview['moved']} would move "
         "to another deployment."
     )
+    lines += [
+        f"{one['repository']} #{one['number']} in {one['environment']}, {one['service']}: from "
+        f"{one['from']} to {one['to'] or 'no deployment'}."
+        for one in preview["moves"][:MOST_SHOWN]
+    ]
+    lines += [
+        f"{name}: {before}; once applied: {after}."
+        for name, before, after in figures.compared(preview["metrics"])
+    ]
     return "\n".join(lines)
+
+
+def _service_text(one: dict[str, Any]) -> str:
+    gap = one["longest_gap"]
+    longest = f" Longest gap: {words.span(gap['seconds'])}, from {gap['from']}." if gap else ""
+    return (
+        f"{one['service']} in {one['environment']}: {words.count(one['new'], 'new deployment')}, "
+        f"{one['first_deployed_at']} to {one['last_deployed_at']} in all, "
+        f"which ship {words.count(one['pull_requests'], 'pull request')}.{longest}"
+    )
 
 
 def _say(one: ImportShape, done: str) -> None:

@@ -34,6 +34,10 @@ class TargetTrouble(ShipmarkError):
     """The import could not be done."""
 
 
+class NoAnswer(TargetTrouble):
+    """There is no server, or something else is."""
+
+
 class Target(Protocol):
     """Where a file is imported to."""
 
@@ -50,7 +54,7 @@ class Target(Protocol):
     def go_on(self, import_id: int) -> ImportShape:
         """How far it has come, after a while."""
 
-    def faults(self, import_id: int, limit: int) -> Sequence[RowShape]: ...
+    def rows(self, import_id: int, state: RowState, limit: int) -> Sequence[RowShape]: ...
 
     def preview(self, import_id: int) -> ImportShape: ...
 
@@ -86,10 +90,15 @@ class Server:
 
     def go_on(self, import_id: int) -> ImportShape:
         time.sleep(PAUSE)
-        return self._import("imports.info", json={"id": import_id})
+        try:
+            return self._import("imports.info", json={"id": import_id})
+        except NoAnswer as error:
+            raise NoAnswer(
+                f"{error.message} Import {import_id} goes on by itself once the server runs again."
+            ) from None
 
-    def faults(self, import_id: int, limit: int) -> Sequence[RowShape]:
-        asked = {"id": import_id, "state": "refused", "limit": limit}
+    def rows(self, import_id: int, state: RowState, limit: int) -> Sequence[RowShape]:
+        asked = {"id": import_id, "state": state.value, "limit": limit}
         rows = self._call("imports.rows", json=asked)["rows"]
         unread = {"values": msgspec.Raw(b"null")}
         return [RowShape(**{**row, **unread, "state": RowState(row["state"])}) for row in rows]
@@ -115,8 +124,8 @@ class Server:
             response = self._client.post(f"/api/{method}", **request)
             answer: dict[str, Any] = response.json()
         except (httpx.HTTPError, ValueError) as error:
-            why = f"{self._client.base_url} does not answer as a Shipmark server: {error}"
-            raise TargetTrouble(why) from None
+            why = f"{self._client.base_url} does not answer as a Shipmark server: {error}."
+            raise NoAnswer(why) from None
         if not answer.get("ok"):
             raise TargetTrouble(str(answer.get("message", response.text[:500])))
         return answer
@@ -174,9 +183,9 @@ class Here:
             self._importer.work_on(claimed, most_steps=STEPS_AT_ONCE)
         return self._now(import_id)
 
-    def faults(self, import_id: int, limit: int) -> Sequence[RowShape]:
+    def rows(self, import_id: int, state: RowState, limit: int) -> Sequence[RowShape]:
         with self._database.read() as tx:
-            which = RowFilter(state=RowState.REFUSED)
+            which = RowFilter(state=state)
             return [
                 row_shape(row)
                 for row in tx.file_imports.rows(import_id, which, after=0, limit=limit)

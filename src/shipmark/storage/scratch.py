@@ -1,8 +1,11 @@
 """A copy of the facts in a temporary SQLite file, to find out what would be."""
 
+import fcntl
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,8 @@ NOT_COPIED = {
 """What neither attribution nor metrics depend on."""
 
 ROWS_AT_ONCE = 2000
+
+PREFIX = "shipmark-preview-"
 
 
 class Scratch:
@@ -41,8 +46,8 @@ class Scratch:
 @contextmanager
 def copy_facts(source: Database, keep: Callable[[], None]) -> Iterator[Scratch]:
     """The facts as of one moment, until the end of the block. ``keep`` is called meanwhile."""
-    with tempfile.TemporaryDirectory(prefix="shipmark-preview-") as folder:
-        url = f"sqlite:///{Path(folder, 'facts.db')}"
+    with _folder() as folder:
+        url = f"sqlite:///{folder / 'facts.db'}"
         with closing(Database(url, clock=source.clock)) as copy:
             _hurry(copy)
             migrate(copy.engine)
@@ -53,12 +58,44 @@ def copy_facts(source: Database, keep: Callable[[], None]) -> Iterator[Scratch]:
             yield Scratch(copy)
 
 
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for a copy, until the end of the block. Those of processes that were killed, which
+    nobody holds any more, are removed first."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError), _held(left):
+            shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix="shipmark-unheld-") as unheld:
+        # Under the name by which others find it, it is never without its lock.
+        folder = Path(unheld, "facts").resolve()
+        folder.mkdir()
+        with _held(folder):
+            held = folder.rename(Path(unheld).with_name(PREFIX + Path(unheld).name[-8:]))
+            try:
+                yield held
+            finally:
+                shutil.rmtree(held, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder as long as this process lives. Raises OSError if another one does."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(opened)
+
+
 def _hurry(copy: Database) -> None:
-    """It is of no use after a crash, so nothing is waited for."""
+    """It is of no use after a crash, so nothing is waited for. Imports are noted to change what
+    they do, and are not copied themselves."""
 
     @event.listens_for(copy.engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA foreign_keys = OFF")
 
 
 @contextmanager

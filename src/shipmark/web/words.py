@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from shipmark.application.ports import MOST_COUNTED
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a cell begins that a spreadsheet would compute; some do with the wide forms, too."""
 STEPS = ((365 * DAY, "y"), (30 * DAY, "mo"), (DAY, "d"), (HOUR, "h"), (MINUTE, "min"))
 
 
@@ -87,7 +89,7 @@ def metadata_of(text: str | None) -> list[tuple[str, str]]:
 
 def cell(value: object) -> object:
     """A value of a CSV file; text that a spreadsheet would take for a formula is marked as text."""
-    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    risky = isinstance(value, str) and value.startswith(FORMULAS)
     return f"'{value}" if risky else value
 
 
