@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shipmark.storage.columns import metadata
 from shipmark.storage.database import Database
-from shipmark.storage.tables import metadata
 
 TABLES = ("repositories", "services", "pulls", "pull_commits", "deployments")
 """What clients told, in an order in which none refers to a later one."""

@@ -26,8 +26,8 @@ from shipmark.application.set_services import Assignment, set_services
 from shipmark.application.uploads import Parts, pack
 from shipmark.application.writer import transact
 from shipmark.domain.errors import ShipmarkError
+from shipmark.storage.columns import metadata
 from shipmark.storage.database import Database
-from shipmark.storage.tables import metadata
 
 POLICY = Policy()
 EVERY_ROW = RowFilter()

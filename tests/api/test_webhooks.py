@@ -22,7 +22,7 @@ from tests.shops import Shop
 
 from shipmark.api.webhooks import LARGEST
 from shipmark.storage.database import Database
-from shipmark.storage.tables import deliveries
+from shipmark.storage.forge_tables import deliveries
 
 FORGERIES: dict[str, tuple[str, dict[str, str]]] = {
     "github, unsigned": ("github", {"X-GitHub-Event": "ping"}),

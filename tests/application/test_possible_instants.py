@@ -18,7 +18,8 @@ from shipmark.application.record_pulls import PullFacts
 from shipmark.domain.artifacts import ServiceDeployed
 from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.storage.database import Database
-from shipmark.storage.tables import branch_commits, deployments, pulls, repositories, source_events
+from shipmark.storage.forge_tables import source_events
+from shipmark.storage.tables import branch_commits, deployments, pulls, repositories
 
 POLICY = Policy(patterns=ENGINE)
 NAME, NEW_NAME = "acme/shop", "acme/store"

@@ -36,16 +36,8 @@ from shipmark.connectors.webhooks import WEBHOOKS
 from shipmark.domain.errors import InvalidArgument
 from shipmark.domain.events import SourceEvent
 from shipmark.storage.database import Database
-from shipmark.storage.tables import (
-    branch_commits,
-    deliveries,
-    deployments,
-    lanes,
-    pulls,
-    repositories,
-    source_events,
-    windows,
-)
+from shipmark.storage.forge_tables import deliveries, source_events
+from shipmark.storage.tables import branch_commits, deployments, lanes, pulls, repositories, windows
 from shipmark.storage.transaction import StorageTransaction
 
 POLICY = Policy()

@@ -41,7 +41,8 @@ from shipmark.domain.events import EventSource
 from shipmark.domain.model import Repository
 from shipmark.domain.patterns import read_pattern
 from shipmark.domain.rules import Conditions, Outcome
-from shipmark.storage.tables import deliveries, deployments, pull_commits, pulls, source_events
+from shipmark.storage.forge_tables import deliveries, source_events
+from shipmark.storage.tables import deployments, pull_commits, pulls
 from shipmark.storage.transaction import StorageTransaction
 
 POLICY = Policy(patterns=Re2Engine())

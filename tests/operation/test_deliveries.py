@@ -19,7 +19,7 @@ from shipmark.application.policy import Policy
 from shipmark.application.writer import transact
 from shipmark.domain.errors import Unavailable
 from shipmark.storage.database import Database
-from shipmark.storage.tables import deliveries
+from shipmark.storage.forge_tables import deliveries
 
 NUMBER = 20
 

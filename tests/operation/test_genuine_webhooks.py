@@ -12,7 +12,8 @@ from tests.operation.conftest import Serve
 from tests.server import LiveServer, refused
 
 from shipmark.storage.database import Database
-from shipmark.storage.tables import deliveries, pulls, repositories, source_events
+from shipmark.storage.forge_tables import deliveries, source_events
+from shipmark.storage.tables import pulls, repositories
 
 STORED = (deliveries, repositories, pulls, source_events)
 

@@ -3,9 +3,9 @@
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from shipmark.storage.columns import metadata
 from shipmark.storage.database import Database
 from shipmark.storage.migrations import migrate, newest_version, schema_version
-from shipmark.storage.tables import metadata
 
 
 def test_a_migrated_database_has_the_tables_and_indexes_of_the_code(database: Database) -> None:

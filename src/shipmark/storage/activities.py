@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, and_, bindparam, func, not_, select
 
 from shipmark.application.activity_queries import Activity
+from shipmark.storage.columns import Instant
 from shipmark.storage.sent_rows import among
 from shipmark.storage.statements import chunks
-from shipmark.storage.tables import Instant, deployments, repositories, services
+from shipmark.storage.tables import deployments, repositories, services
 
 
 def _of(table: Table, column: Any) -> Select[Any]:

@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, select
 
 from shipmark.domain.artifacts import Commit, ServiceDeployed
+from shipmark.storage.rule_tables import artifacts, service_reports, waiting_artifacts
 from shipmark.storage.sent_rows import among
 from shipmark.storage.statements import chunks, insert_unless_there
-from shipmark.storage.tables import artifacts, repositories, service_reports, waiting_artifacts
+from shipmark.storage.tables import repositories
 
 LONGEST_KEY = 500
 """Characters of an id that is stored as it is; PostgreSQL indexes no more than some thousands."""

@@ -20,19 +20,13 @@ from shipmark.application.received import Budget, Kind, Refusals, Via
 from shipmark.domain.model import Reason, Status
 from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.forge_imports import ForgeImports
+from shipmark.storage.forge_tables import deliveries, forge_imports
 from shipmark.storage.received_tables import forge_budgets, received, webhook_refusals
 from shipmark.storage.repositories import Repositories, name_key
+from shipmark.storage.rule_tables import path_rules
 from shipmark.storage.sent_rows import among
 from shipmark.storage.statements import chunks
-from shipmark.storage.tables import (
-    branch_commits,
-    deliveries,
-    deployments,
-    forge_imports,
-    path_rules,
-    pulls,
-    repositories,
-)
+from shipmark.storage.tables import branch_commits, deployments, pulls, repositories
 
 EXAMPLES = 3
 MOST_RULES = 1000

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from shipmark.storage.tables import EPOCH, MICROSECOND
+from shipmark.storage.columns import EPOCH, MICROSECOND
 
 REMEMBER = (
     "CREATE TABLE was AS SELECT pull_id, deployment_id FROM pull_request_deployments",

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, or_, select, update
 
 from shipmark.application.deliveries import Delivery
+from shipmark.storage.forge_tables import deliveries
 from shipmark.storage.statements import insert_unless_there, storable
-from shipmark.storage.tables import deliveries
 
 
 class Deliveries:

@@ -13,9 +13,10 @@ from shipmark.application.queries import Page
 from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.domain.patterns import Pattern, PatternKind
 from shipmark.domain.rules import Conditions, DeployRule, Outcome
+from shipmark.storage.forge_tables import source_events
+from shipmark.storage.rule_tables import deploy_rule_versions, deploy_rules
 from shipmark.storage.sent_rows import among
 from shipmark.storage.statements import chunks, insert_unless_there
-from shipmark.storage.tables import deploy_rule_versions, deploy_rules, source_events
 
 _STANDING = select(
     deploy_rules.c.name, deploy_rules.c.deleted_at, deploy_rule_versions

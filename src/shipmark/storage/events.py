@@ -8,8 +8,8 @@ from operator import attrgetter
 from sqlalchemy import Connection, Insert
 
 from shipmark.domain.events import SourceEvent
+from shipmark.storage.forge_tables import source_events
 from shipmark.storage.statements import insert_unless_there
-from shipmark.storage.tables import source_events
 
 
 class Events:

@@ -14,7 +14,7 @@ from sqlalchemy import (
     false,
 )
 
-from shipmark.storage.tables import ByCodePoint, Id, Instant, metadata
+from shipmark.storage.columns import ByCodePoint, Id, Instant, metadata
 
 file_imports = Table(
     "file_imports",

@@ -32,20 +32,13 @@ from shipmark.application.file_imports import (
     RowState,
     State,
 )
+from shipmark.storage.columns import EPOCH, MICROSECOND, metadata
 from shipmark.storage.file_import_tables import file_effects, file_imports, file_parts, file_rows
 from shipmark.storage.file_uses import hand_on
 from shipmark.storage.received_tables import received
 from shipmark.storage.sent_rows import among, inserted, packed, updated
 from shipmark.storage.statements import chunks, insert_unless_there, sent_row
-from shipmark.storage.tables import (
-    EPOCH,
-    MICROSECOND,
-    lanes,
-    metadata,
-    repositories,
-    services,
-    windows,
-)
+from shipmark.storage.tables import lanes, repositories, services, windows
 
 FAULT = ("code", "message", "column", "value")
 ROW = ("import_id", "line", "state", "place", "reference_id", "content", *FAULT, "of_id")

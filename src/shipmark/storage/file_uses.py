@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, select
 
 from shipmark.application.file_imports import Effect, Kind, RowState
+from shipmark.storage.columns import metadata
 from shipmark.storage.file_import_tables import file_effects, file_imports, file_rows
 from shipmark.storage.sent_rows import among
 from shipmark.storage.statements import insert_unless_there
-from shipmark.storage.tables import deployments, metadata, pulls, windows
+from shipmark.storage.tables import deployments, pulls, windows
 
 STANDING = (RowState.APPLIED, RowState.KEPT)
 

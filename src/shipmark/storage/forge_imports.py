@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from shipmark.application.ports import ForgeImport
+from shipmark.storage.forge_tables import forge_imports
 from shipmark.storage.statements import chunks, insert_unless_there, storable
-from shipmark.storage.tables import forge_imports
 
 WORDS = ("reads", "has_read")
 """Columns that hold several words."""

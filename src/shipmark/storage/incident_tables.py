@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table, Text
 
-from shipmark.storage.tables import ByCodePoint, Id, Instant, metadata
+from shipmark.storage.columns import ByCodePoint, Id, Instant, metadata
 
 incidents = Table(
     "incidents",

@@ -21,11 +21,12 @@ from sqlalchemy import (
 from shipmark.application.incident_ports import IncidentFilter
 from shipmark.domain.failures import Deployed
 from shipmark.domain.incidents import Correction, Incident, Told
+from shipmark.storage.columns import Instant
 from shipmark.storage.incident_tables import incident_corrections, incident_services, incidents
 from shipmark.storage.metric_edges import FACTS, IN_ORDER, TOLD, WINDOW, deployed
 from shipmark.storage.sent_rows import among, packed, sent_rows
 from shipmark.storage.statements import chunks, insert_unless_there, sent_row
-from shipmark.storage.tables import Instant, deployments, windows
+from shipmark.storage.tables import deployments, windows
 
 LAST_STARTED_FIRST = (incidents.c.started_at, incidents.c.reference_id)
 FIXED = {"id", "reference_id", "service_ids", "created_at"}

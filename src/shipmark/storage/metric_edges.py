@@ -24,9 +24,10 @@ from sqlalchemy import (
 from shipmark.domain.failures import Deployed, Edges, Reached
 from shipmark.domain.incidents import Happened, Told
 from shipmark.domain.periods import Period, microseconds
+from shipmark.storage.columns import Instant
 from shipmark.storage.incident_tables import incident_corrections, incident_services, incidents
 from shipmark.storage.sent_rows import among, packed, sent_rows
-from shipmark.storage.tables import Instant, deployments, windows
+from shipmark.storage.tables import deployments, windows
 
 IN_ORDER = (deployments.c.deployed_at, deployments.c.reference_id)
 

@@ -24,11 +24,12 @@ from sqlalchemy import (
 from shipmark.application.metric_queries import Selection, WaitingLane, WaitingRow
 from shipmark.domain.model import BEGINNING
 from shipmark.domain.periods import Period
+from shipmark.storage.columns import Instant
 from shipmark.storage.metric_edges import as_number
 from shipmark.storage.metric_filters import in_place, is_listed, may_go_to, of_lanes, of_pulls
 from shipmark.storage.shipped import POSITION, of_service
 from shipmark.storage.statements import at_or_before, before
-from shipmark.storage.tables import Instant, deployment_pulls, deployments, pulls
+from shipmark.storage.tables import deployment_pulls, deployments, pulls
 from shipmark.storage.undeployed import marks_of, not_reached
 
 

@@ -48,13 +48,7 @@ from shipmark.storage.metric_filters import (
     ships,
 )
 from shipmark.storage.shipped import shipped_by_list, shipped_in_window
-from shipmark.storage.tables import (
-    branch_commits,
-    deployments,
-    lanes,
-    pulls,
-    windows,
-)
+from shipmark.storage.tables import branch_commits, deployments, lanes, pulls, windows
 
 STARTS: dict[Start, ColumnElement[Any]] = {
     Start.FIRST_COMMIT: pulls.c.first_commit_at,

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, Row, delete, insert, select
 
 from shipmark.application.queries import Page, PathRulesRow
 from shipmark.domain.path_rules import PathRules, ServicePaths
+from shipmark.storage.rule_tables import path_rules
 from shipmark.storage.sent_rows import among
 from shipmark.storage.statements import chunks
-from shipmark.storage.tables import path_rules, repositories
+from shipmark.storage.tables import repositories
 
 # Of the two sets that a repository may have, that of its own file comes last, and so counts.
 _IN_FORCE_LAST = path_rules.c.origin.desc()

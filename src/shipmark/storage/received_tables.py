@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Integer, String, Table
 
-from shipmark.storage.tables import ByCodePoint, Id, Instant, metadata
+from shipmark.storage.columns import ByCodePoint, Id, Instant, metadata
 
 # When something of a kind was last received about a repository, by each way it may come.
 received = Table(

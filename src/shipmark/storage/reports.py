@@ -31,6 +31,7 @@ from shipmark.application.queries import (
 )
 from shipmark.domain.attribution import Window
 from shipmark.domain.model import Deployment, Order, Repository, Service
+from shipmark.storage.columns import Instant
 from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.deployments import Deployments
 from shipmark.storage.filters import deployment_conditions, pull_conditions
@@ -51,15 +52,7 @@ from shipmark.storage.shipped import (
     shipped_in_window,
 )
 from shipmark.storage.statements import sent_row
-from shipmark.storage.tables import (
-    Instant,
-    deployments,
-    lanes,
-    pulls,
-    repositories,
-    services,
-    windows,
-)
+from shipmark.storage.tables import deployments, lanes, pulls, repositories, services, windows
 from shipmark.storage.undeployed import undeployed
 from shipmark.storage.windows import ORDER, Windows, window_of
 

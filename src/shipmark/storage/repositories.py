@@ -9,9 +9,9 @@ from sqlalchemy import BigInteger, Connection, Row, Select, String, exists, or_,
 
 from shipmark.application.ports import RepositoryTold
 from shipmark.domain.model import Repository
+from shipmark.storage.forge_tables import former_names as former_names_table
 from shipmark.storage.sent_rows import among, packed, sent_rows
 from shipmark.storage.statements import chunks, has_one_writer, insert_unless_there, storable
-from shipmark.storage.tables import former_names as former_names_table
 from shipmark.storage.tables import pulls, repositories
 
 COLUMNS: tuple[Any, ...] = (

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, event
 
+from shipmark.storage.columns import metadata
 from shipmark.storage.comparison import compare, remember
 from shipmark.storage.database import Database
 from shipmark.storage.migrations import migrate
-from shipmark.storage.tables import metadata
 
 NOT_COPIED = {
     *("file_imports", "file_parts", "file_rows", "file_effects"),

@@ -33,7 +33,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.type_api import TypeEngine
 
-from shipmark.storage.tables import EPOCH, MICROSECOND
+from shipmark.storage.columns import EPOCH, MICROSECOND
 
 
 class _List(TypeDecorator[Collection[Any]]):

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, ForeignKey, String, Table
 
-from shipmark.storage.tables import Id, Instant, metadata
+from shipmark.storage.columns import Id, Instant, metadata
 
 sessions = Table(
     "sessions",

@@ -4,7 +4,6 @@ What is written by clients stands in the noun's table; what attribution derives 
 ``windows``, ``deployment_pulls`` and the ``attribution_*`` columns, and can be rebuilt.
 """
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -12,78 +11,31 @@ from sqlalchemy import (
     Boolean,
     Column,
     Computed,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     false,
     true,
 )
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware UTC datetime, stored as whole microseconds since 1970.
-
-    One integer means the same on both databases: it compares, subtracts and sorts alike, and
-    loses nothing. The views show it as a timestamp.
-    """
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        del dialect  # Both databases store the same integer.
-        return None if value is None else (value - EPOCH) // MICROSECOND
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        del dialect
-        return None if value is None else EPOCH + timedelta(microseconds=value)
-
-
-# SQLite gives out row ids only to a column declared INTEGER.
-Id = BigInteger().with_variant(Integer(), "sqlite")
-
-# Compared by code point, as Python and SQLite do, so that ties and prefixes fall alike everywhere.
-ByCodePoint = String().with_variant(String(collation="C"), "postgresql")
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+from shipmark.storage.columns import (
+    ByCodePoint,
+    Id,
+    Instant,
+    metadata,
+    reference,
+    row_id,
+    sha_prefix,
 )
-
-
-def _id() -> Column[int]:
-    return Column("id", Id, primary_key=True)
-
-
-def _ref(name: str, target: str, *, nullable: bool = False) -> Column[int]:
-    return Column(name, Id, ForeignKey(f"{target}.id"), nullable=nullable)
-
-
-def _prefix(of: str, name: str) -> Column[str]:
-    """The first seven characters of a SHA: what every commit is looked up by."""
-    return Column(name, ByCodePoint, Computed(f"substr({of}, 1, 7)", persisted=True))
-
 
 accounts = Table(
     "accounts",
     metadata,
-    _id(),
+    row_id(),
     Column("name", String, nullable=False, unique=True),
     Column("active", Boolean, nullable=False, server_default=true()),
     Column("created_at", Instant, nullable=False),
@@ -92,8 +44,8 @@ accounts = Table(
 tokens = Table(
     "tokens",
     metadata,
-    _id(),
-    _ref("account_id", "accounts"),
+    row_id(),
+    reference("account_id", "accounts"),
     Column("name", String, nullable=False),
     Column("digest", String, nullable=False, unique=True),
     Column("scopes", String, nullable=False),
@@ -106,7 +58,7 @@ tokens = Table(
 repositories = Table(
     "repositories",
     metadata,
-    _id(),
+    row_id(),
     Column("name", String, nullable=False),
     Column("name_key", ByCodePoint, nullable=False, unique=True),
     Column("short_name_key", ByCodePoint, nullable=False, index=True),
@@ -126,34 +78,10 @@ repositories = Table(
     Index("ix_repositories_source", "source", "source_id", unique=True),
 )
 
-# The names that repositories had before: what is still told under one is theirs.
-former_names = Table(
-    "former_names",
-    metadata,
-    Column("name_key", ByCodePoint, primary_key=True),
-    _ref("repository_id", "repositories"),
-)
-
-forge_imports = Table(
-    "forge_imports",
-    metadata,
-    Column("repository_id", Id, ForeignKey("repositories.id"), primary_key=True),
-    Column("since", Instant),
-    Column("cursor", Text),
-    Column("started_at", Instant),
-    Column("finished_at", Instant),
-    Column("due_at", Instant, nullable=False, index=True),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("error", Text),
-    # Words with spaces between them.
-    Column("reads", Text, nullable=False, server_default=""),
-    Column("has_read", Text, nullable=False, server_default=""),
-)
-
 services = Table(
     "services",
     metadata,
-    _id(),
+    row_id(),
     Column("identifier", ByCodePoint, nullable=False, unique=True),
     Column("name", String, nullable=False),
 )
@@ -161,14 +89,14 @@ services = Table(
 pulls = Table(
     "pulls",
     metadata,
-    _id(),
-    _ref("repository_id", "repositories"),
+    row_id(),
+    reference("repository_id", "repositories"),
     Column("number", BigInteger, nullable=False),
     Column("base_ref", ByCodePoint, nullable=False),
     Column("merged_at", Instant),
     Column("merge_commit_sha", ByCodePoint),
-    _prefix("merge_commit_sha", "merge_commit_prefix"),
-    _prefix("head_sha", "head_prefix"),
+    sha_prefix("merge_commit_sha", "merge_commit_prefix"),
+    sha_prefix("head_sha", "head_prefix"),
     Column("source_id", String, index=True),
     Column("title", Text),
     Column("author", String),
@@ -205,74 +133,13 @@ Index(
 Index("ix_pulls_merge_commit", pulls.c.merge_commit_prefix, pulls.c.repository_id)
 Index("ix_pulls_head", pulls.c.head_prefix, pulls.c.repository_id)
 
-# What forges sent and is not understood yet: the row is the job. Of what is done, all but the body
-# is kept, so that a repeat is known as one.
-deliveries = Table(
-    "deliveries",
-    metadata,
-    _id(),
-    Column("forge", String, nullable=False),
-    Column("delivery_id", ByCodePoint, nullable=False),
-    Column("body_digest", String, nullable=False),
-    Column("headers", Text, nullable=False),
-    Column("body", LargeBinary),
-    Column("received_at", Instant, nullable=False, index=True),
-    Column("due_at", Instant),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("error", Text),
-    # The name it told, where that could be read of one that waits or was given up.
-    Column("repository", String),
-    UniqueConstraint("forge", "delivery_id"),
-    # Few forges sign a delivery's id along with its body.
-    UniqueConstraint("forge", "body_digest"),
-)
-Index(
-    "ix_deliveries_due",
-    deliveries.c.due_at,
-    postgresql_where=deliveries.c.due_at.is_not(None),
-    sqlite_where=deliveries.c.due_at.is_not(None),
-)
-
-# Those that fail, of which there are few.
-Index(
-    "ix_deliveries_failed",
-    deliveries.c.id,
-    postgresql_where=deliveries.c.error.is_not(None),
-    sqlite_where=deliveries.c.error.is_not(None),
-)
-
-# What happened at forges, from which rules infer deployments: the fields of a SourceEvent, of which
-# ``repository`` is the name it was told under.
-source_events = Table(
-    "source_events",
-    metadata,
-    _id(),
-    Column("key", ByCodePoint, nullable=False, unique=True),
-    Column("source", String, nullable=False),
-    Column("repository", String, nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("success", Boolean, nullable=False),
-    Column("commit_sha", ByCodePoint),
-    Column("branch", ByCodePoint),
-    Column("tag", ByCodePoint),
-    Column("environment", String),
-    Column("workflow", String),
-    Column("stage", String),
-    Column("job", String),
-    Column("pull_number", BigInteger),
-    Column("url", Text),
-    Column("recorded_at", Instant, nullable=False),
-    # A rule is about one source; a preview looks at its past, newest first.
-    Index("ix_source_events_source", "source", "at", "id"),
-)
-
 pull_commits = Table(
     "pull_commits",
     metadata,
     Column("pull_id", Id, ForeignKey("pulls.id"), primary_key=True),
     Column("sha", ByCodePoint, primary_key=True),
-    _prefix("sha", "prefix"),
-    _ref("repository_id", "repositories"),
+    sha_prefix("sha", "prefix"),
+    reference("repository_id", "repositories"),
     Index("ix_pull_commits_prefix", "prefix", "repository_id"),
 )
 
@@ -282,7 +149,7 @@ branch_commits = Table(
     Column("repository_id", Id, ForeignKey("repositories.id"), primary_key=True),
     Column("branch", ByCodePoint, primary_key=True),
     Column("sha", ByCodePoint, primary_key=True),
-    _prefix("sha", "prefix"),
+    sha_prefix("sha", "prefix"),
     Column("committed_at", Instant, nullable=False),
     # Told by a forge, which tells of every branch: it counts only where the branch matters.
     Column("is_pushed", Boolean, nullable=False, server_default=false()),
@@ -304,10 +171,10 @@ pull_services = Table(
 service_assignments = Table(
     "service_assignments",
     metadata,
-    _id(),
-    _ref("pull_id", "pulls", nullable=True),
+    row_id(),
+    reference("pull_id", "pulls", nullable=True),
     Column("source_id", String, index=True),
-    _ref("repository_id", "repositories", nullable=True),
+    reference("repository_id", "repositories", nullable=True),
     Column("number", BigInteger),
     Column("services", Text, nullable=False),
     Column("replace", Boolean, nullable=False, server_default=false()),
@@ -320,21 +187,21 @@ service_assignments = Table(
 deployments = Table(
     "deployments",
     metadata,
-    _id(),
+    row_id(),
     Column("reference_id", ByCodePoint, nullable=False, unique=True),
-    _ref("service_id", "services"),
+    reference("service_id", "services"),
     Column("environment", ByCodePoint, nullable=False),
     Column("deployed_at", Instant, nullable=False),
     Column("success", Boolean, nullable=False),
-    _ref("repository_id", "repositories", nullable=True),
+    reference("repository_id", "repositories", nullable=True),
     Column("commit_sha", ByCodePoint),
-    _prefix("commit_sha", "commit_prefix"),
+    sha_prefix("commit_sha", "commit_prefix"),
     Column("integration_branch", ByCodePoint),
     Column("source_url", Text),
     Column("source_name", String),
     Column("metadata", Text),
     Column("method", String, nullable=False),
-    _ref("account_id", "accounts", nullable=True),
+    reference("account_id", "accounts", nullable=True),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("attribution_status", String, nullable=False),
@@ -381,7 +248,7 @@ deployment_commits = Table(
     Column("deployment_id", Id, ForeignKey("deployments.id"), primary_key=True),
     Column("place", Integer, primary_key=True),
     Column("sha", ByCodePoint, nullable=False),
-    _prefix("sha", "prefix"),
+    sha_prefix("sha", "prefix"),
     Index("ix_deployment_commits_prefix", "prefix"),
 )
 
@@ -397,10 +264,10 @@ deployment_pulls = Table(
 lanes = Table(
     "lanes",
     metadata,
-    _id(),
-    _ref("repository_id", "repositories"),
+    row_id(),
+    reference("repository_id", "repositories"),
     Column("branch", ByCodePoint, nullable=False),
-    _ref("service_id", "services"),
+    reference("service_id", "services"),
     Column("environment", ByCodePoint, nullable=False),
     UniqueConstraint("repository_id", "branch", "service_id", "environment"),
 )
@@ -449,80 +316,4 @@ _window_index(
     "reached_at",
     "reached_number",
     where=windows.c.is_waiting.is_(true()),
-)
-
-
-# A deploy rule keeps its id as long as there is its name, also while it is deleted: what it
-# inferred is named by that id, and an event must not make a second deployment.
-deploy_rules = Table(
-    "deploy_rules",
-    metadata,
-    _id(),
-    Column("name", ByCodePoint, nullable=False, unique=True),
-    Column("version", Integer, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("deleted_at", Instant),
-    sqlite_autoincrement=True,
-)
-
-deploy_rule_versions = Table(
-    "deploy_rule_versions",
-    metadata,
-    Column("rule_id", Id, ForeignKey("deploy_rules.id"), primary_key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("source", String, nullable=False),
-    Column("conditions", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("also_failures", Boolean, nullable=False),
-    _ref("account_id", "accounts", nullable=True),
-    Column("created_at", Instant, nullable=False),
-)
-
-# The path rules of a repository, one set for each place they may come from.
-path_rules = Table(
-    "path_rules",
-    metadata,
-    Column("repository_id", Id, ForeignKey("repositories.id"), primary_key=True),
-    Column("origin", String, primary_key=True),
-    Column("rules", Text, nullable=False),
-    Column("updated_at", Instant, nullable=False),
-)
-
-# What an artifact was built from, by each id that it is known by.
-artifacts = Table(
-    "artifacts",
-    metadata,
-    Column("artifact", ByCodePoint, primary_key=True),
-    _ref("repository_id", "repositories"),
-    Column("commit_sha", ByCodePoint, nullable=False),
-    Column("set_at", Instant, nullable=False),
-)
-
-# What deploy systems told that runs, as told.
-service_reports = Table(
-    "service_reports",
-    metadata,
-    _id(),
-    Column("key", ByCodePoint, nullable=False, unique=True),
-    Column("source", String, nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("success", Boolean, nullable=False),
-    Column("artifacts", Text, nullable=False),
-    Column("service", String),
-    Column("environment", String),
-    Column("application", String),
-    Column("manifest_repository", String),
-    Column("manifest_revision", String),
-    Column("url", Text),
-    Column("recorded_at", Instant, nullable=False, index=True),
-)
-
-# The ids of those of its artifacts that have not led to a commit yet.
-waiting_artifacts = Table(
-    "waiting_artifacts",
-    metadata,
-    Column("report_id", Id, ForeignKey("service_reports.id"), primary_key=True),
-    Column("place", Integer, primary_key=True),
-    Column("artifact", ByCodePoint, primary_key=True),
-    Index("ix_waiting_artifacts_artifact", "artifact"),
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from shipmark.application.told import Guess, Told
-from shipmark.storage.tables import EPOCH, MICROSECOND
+from shipmark.storage.columns import EPOCH, MICROSECOND
 
 
 def as_text(told: Told) -> str | None:

@@ -24,9 +24,10 @@ from sqlalchemy import (
 
 from shipmark.application.queries import PullFilter
 from shipmark.domain.model import BEGINNING
+from shipmark.storage.columns import Instant
 from shipmark.storage.shipped import POSITION
 from shipmark.storage.statements import at_or_before, before
-from shipmark.storage.tables import Instant, lanes, pull_services, pulls, repositories, windows
+from shipmark.storage.tables import lanes, pull_services, pulls, repositories, windows
 
 LISTED = (pulls.c.listed_at, pulls.c.id)
 

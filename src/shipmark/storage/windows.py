@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from shipmark.domain.attribution import Arrival, Window
 from shipmark.domain.model import BEGINNING, Order, Position
+from shipmark.storage.columns import Instant
 from shipmark.storage.sent_rows import among, inserted, packed, sent_rows, updated
 from shipmark.storage.shipped import POSITION
 from shipmark.storage.statements import (
@@ -35,7 +36,7 @@ from shipmark.storage.statements import (
     chunks,
     sent_row,
 )
-from shipmark.storage.tables import Instant, lanes, pulls, windows
+from shipmark.storage.tables import lanes, pulls, windows
 
 ORDER = (windows.c.deployed_at, windows.c.reference_id)
 REACHED = (windows.c.reached_at, windows.c.reached_number)

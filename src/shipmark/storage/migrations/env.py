@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from shipmark.storage.tables import metadata
+from shipmark.storage.columns import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
