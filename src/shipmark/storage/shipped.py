@@ -16,9 +16,11 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
 )
 
-from shipmark.storage.statements import at_or_before, before
+from shipmark.application.queries import Page
+from shipmark.storage.statements import at_or_before, before, sent_row
 from shipmark.storage.tables import (
     deployment_pulls,
     deployments,
@@ -107,6 +109,13 @@ def shipped_by_list(*columns: Any) -> Select[Any]:
         .join(pulls, pulls.c.id == deployment_pulls.c.pull_id)
         .where(deployments.c.success.is_(true()), pulls.c.merged_at.is_not(None))
     )
+
+
+def in_order(query: Select[Any], page: Page) -> Select[Any]:
+    """A page of a query of pull requests, in the order of their branch."""
+    if page.after is not None:
+        query = query.where(tuple_(*POSITION) > sent_row(page.after, like=POSITION))
+    return query.order_by(*POSITION).limit(page.limit)
 
 
 def count_in_window() -> ColumnElement[int]:
