@@ -142,10 +142,10 @@ class Reports:
             conditions.append(
                 tuple_(*LAST_MERGED_FIRST) < sent_row(page.after, like=LAST_MERGED_FIRST)
             )
-        parts = [select(*LAST_MERGED_FIRST)]
+        parts = [select(*LAST_MERGED_FIRST).where(*conditions)]
         if filter_.deployed is False:
-            parts = [*undeployed(filter_)]
-        found = union_all(*(part.where(*conditions) for part in parts)).subquery()
+            parts = [*undeployed(self._connection, filter_, conditions)]
+        found = union_all(*parts).subquery()
         query = select(found.c.id).order_by(found.c.listed_at.desc(), found.c.id.desc())
         return self._pull_rows.of(query.limit(page.limit), *DESCENDING)
 
