@@ -1,9 +1,9 @@
 """The filters of lists, as conditions."""
 
-from sqlalchemy import ColumnElement, exists, or_, true
+from sqlalchemy import ColumnElement, exists, or_, select, true
 
 from shipmark.application.queries import DeploymentFilter, PullFilter
-from shipmark.storage.shipped import of_service
+from shipmark.storage.shipped import has_any, of_service
 from shipmark.storage.tables import (
     deployment_pulls,
     deployments,
@@ -95,7 +95,7 @@ def _is_reached(filter_: PullFilter) -> ColumnElement[bool]:
 
 def _is_listed(filter_: PullFilter) -> ColumnElement[bool]:
     query = (
-        exists()
+        select(true())
         .select_from(
             deployment_pulls.join(deployments, deployments.c.id == deployment_pulls.c.deployment_id)
         )
@@ -107,4 +107,4 @@ def _is_listed(filter_: PullFilter) -> ColumnElement[bool]:
     )
     if filter_.service_id is not None:
         query = query.where(deployments.c.service_id == filter_.service_id)
-    return query.correlate_except(deployment_pulls, deployments)
+    return has_any(query, deployment_pulls, deployments)

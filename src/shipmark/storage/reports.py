@@ -35,7 +35,6 @@ from shipmark.storage.windows import window_of
 
 NEWEST_FIRST = (deployments.c.deployed_at, deployments.c.reference_id)
 LAST_MERGED_FIRST = (pulls.c.listed_at, pulls.c.id)
-DESCENDING = tuple(column.desc() for column in LAST_MERGED_FIRST)
 
 NEAREST = 500
 """Deployments of a service among which those of one environment are looked for."""
@@ -147,7 +146,7 @@ class Reports:
             parts = [*undeployed(self._connection, filter_, conditions)]
         found = union_all(*parts).subquery()
         query = select(found.c.id).order_by(found.c.listed_at.desc(), found.c.id.desc())
-        return self._pull_rows.of(query.limit(page.limit), *DESCENDING)
+        return self._pull_rows.by_id(list(self._connection.scalars(query.limit(page.limit))))
 
     def pulls_named(
         self, *, repository_id: int | None, number: int | None, source_id: str | None
