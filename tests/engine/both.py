@@ -131,7 +131,7 @@ class Both:
     def _shipping_agrees(
         self, pull_id: int, key: PullKey, ids: Mapping[int, str], expected: Answers
     ) -> None:
-        shipping = {ids[one] for one in self.tx.reports.shipping(pull_id)}
+        shipping = {ids[one.deployment.id] for one in self.tx.reports.shipping(pull_id)}
         assert (key, shipping) == (key, expected.shipping(key))
 
     def agree_in_reports(self) -> None:

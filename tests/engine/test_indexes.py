@@ -34,8 +34,11 @@ PASSING = (
 """What a statement brings along or works out on its way."""
 
 WHOLE_TABLE = re.compile(rf"^SCAN (?!{PASSING}|CONSTANT ROW|\()|Seq Scan on ")
-SMALL = re.compile(r"(Seq Scan on|SCAN) (repositories|services|lanes|pull_services|incident\w*)\b")
-"""There are as many of these as an organisation has, or as few as this test made."""
+SMALL = re.compile(
+    r"(Seq Scan on|SCAN) "
+    r"(repositories|services|lanes|pull_services|deploy_rules|incident\w*|found|looked_at)\b"
+)
+"""There are as many of these as an organisation has, as few as this test made, or as a page has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,12 +130,22 @@ QUESTIONS: dict[str, Callable[[StorageTransaction, Known], object]] = {
     "which commits it reached": lambda tx, known: tx.reports.reached_commits(
         known.deployment, PAGE
     ),
-    "how many commits came without a pull request": lambda tx, known: tx.reports.count_direct(
-        tx.windows.of({known.deployment})[0], 10
+    "how many commits came without a pull request": lambda tx, known: tx.explanations.count_direct(
+        tx.reports.placed_windows(known.deployment)[0], 10
     ),
+    "what stands around it in its lane": lambda tx, known: tx.explanations.around(
+        tx.deployments.get({known.deployment})[known.deployment], 3
+    ),
+    "what was deployed around it": lambda tx, known: tx.reports.deployments_around(
+        tx.deployments.get({known.deployment})[known.deployment], 3
+    ),
+    "the mark that a deployment finds": lambda tx, _: tx.explanations.mark_before(
+        ANY_LANE, Order(at(MIDDLE), "new")
+    ),
+    "which deployments ship pull requests": lambda tx, known: tx.search.shipping({known.pull}, 10),
     "what ships a pull request": lambda tx, known: tx.reports.shipping(known.pull),
-    "the lanes of a pull request": lambda tx, known: tx.reports.lanes_of(known.pull),
-    "what a window leaves out": lambda tx, known: tx.reports.left_out(
+    "the lanes of a pull request": lambda tx, known: tx.explanations.lanes_of(known.pull),
+    "what a window leaves out": lambda tx, known: tx.explanations.left_out(
         tx.windows.of({known.deployment})[0], 10
     ),
     "who names a commit": lambda tx, known: tx.deployments.naming({(known.repository, COMMIT)}),

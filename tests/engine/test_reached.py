@@ -126,6 +126,7 @@ def test_an_explanation_counts_the_commits_that_came_without_a_pull_request(
             register(tx, [a_deployment(start + 5, reference_id=reference_id)], policy=POLICY)
             row = tx.reports.deployment(reference_id=reference_id)
             assert row is not None
-            told.append(" ".join(explain_deployment(tx, row, 0).words))
+            around = tx.explanations.around(row.deployment, 1)
+            told.append(" ".join(explain_deployment(tx, row, 0, around).words))
     assert "It reached 3 commits without a pull request." in told[0]
     assert "It reached more than 1000 commits without a pull request." in told[1]

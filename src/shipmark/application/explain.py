@@ -22,8 +22,10 @@ from shipmark.application.queries import (
     DeploymentRow,
     LeftOutPull,
     Page,
+    PlacedWindow,
     PullRow,
     ReadTransaction,
+    Surroundings,
 )
 from shipmark.application.register import reason_of
 from shipmark.domain.attribution import (
@@ -48,25 +50,25 @@ MOST_COUNTED = 1000
 
 
 def explain_deployment(
-    tx: ReadTransaction, row: DeploymentRow, shipped: int
+    tx: ReadTransaction, row: DeploymentRow, shipped: int, around: Surroundings | None
 ) -> DeploymentExplanation:
-    """Explain one deployment as it stands now; ``shipped`` is how many pull requests it ships."""
+    """Explain one deployment as it stands now: ``shipped`` is how many pull requests it ships,
+    ``around`` what stands beside it in its lane."""
     one = row.deployment
     evidence = Evidence(tx, [one])
     match = evidence.match(one)
-    window = next(iter(tx.windows.of([one.id])), None)
-    left_out = tx.reports.left_out(window, MOST_LEFT_OUT) if window else []
+    left_out = tx.explanations.left_out(around.placed.window, MOST_LEFT_OUT) if around else []
     explanation = DeploymentExplanation(
         method=one.method,
         status=one.attribution.status,
         reason=reason_of(one, {one.id} if row.rolled_back else set()),
         matched=_matched(row, match.found) if match and match.found else None,
         candidates=tuple(_matched(row, each) for each in match.candidates) if match else (),
-        window=_explain_window(tx, row, window) if window else None,
+        window=_explain_window(row, around) if around else None,
         left_out=tuple(_left_out(each) for each in left_out),
         carried=() if one.success else _carried(tx, row, match),
         listed=tuple(_listed(sha, evidence.of(one, sha)) for sha in one.merge_commit_shas),
-        direct_commits=_direct_commits(tx, window) if window else None,
+        direct_commits=_direct_commits(tx, around.placed) if around else None,
         words=(),
     )
     return replace(explanation, words=tuple(deployment_words(row, explanation, shipped)))
@@ -88,22 +90,21 @@ def _point(position: Position) -> Point:
     return Point(at=position.at, number=number)
 
 
-def _explain_window(tx: ReadTransaction, row: DeploymentRow, window: Window) -> ExplainedWindow:
+def _explain_window(row: DeploymentRow, around: Surroundings) -> ExplainedWindow:
     """The window of a deployment; an empty one shows the mark it did not raise."""
-    mark = tx.reports.mark_before(window.lane_id, window.order)
-    setter = tx.deployments.get([mark.deployment_id])[mark.deployment_id] if mark else None
+    mark, window = around.mark, around.placed.window
     return ExplainedWindow(
         repository=row.repository.name if row.repository else "",
-        branch=tx.lanes.keys([window.lane_id])[window.lane_id].branch,
+        branch=around.placed.lane.branch,
         opened=_point(mark.reached) if mark else None,
-        opened_by=setter.reference_id if setter else None,
+        opened_by=mark.order.reference_id if mark else None,
         reached=_point(window.reached),
         baseline=window.is_baseline,
     )
 
 
-def _direct_commits(tx: ReadTransaction, window: Window) -> DirectCommits:
-    count = tx.reports.count_direct(window, MOST_COUNTED + 1)
+def _direct_commits(tx: ReadTransaction, placed: PlacedWindow) -> DirectCommits:
+    count = tx.explanations.count_direct(placed, MOST_COUNTED + 1)
     return DirectCommits(count=min(count, MOST_COUNTED), more=count > MOST_COUNTED)
 
 
@@ -138,16 +139,15 @@ def _carried_by(tx: ReadTransaction, row: DeploymentRow, point: Reach) -> list[P
         service_id=one.service_id,
         environment=one.environment,
     )
-    lane_id = tx.lanes.find([key]).get(key, 0)
-    mark = tx.reports.mark_before(lane_id, one.order)
+    mark = tx.explanations.mark_before(key, one.order)
     window = Window(
-        lane_id=lane_id,
+        lane_id=mark.lane_id if mark else 0,
         deployment_id=one.id,
         order=one.order,
         reached=point.position,
         opened=min(mark.reached if mark else BEGINNING, point.position),
     )
-    return tx.reports.carried_pulls(window, key, Page(limit=MOST_CARRIED))
+    return tx.explanations.carried_pulls(window, key, Page(limit=MOST_CARRIED))
 
 
 def _listed(sha: str, candidates: Sequence[Candidate]) -> ListedCommit:
@@ -160,8 +160,7 @@ def _listed(sha: str, candidates: Sequence[Candidate]) -> ListedCommit:
 
 def explain_pull(tx: ReadTransaction, row: PullRow) -> PullExplanation:
     """Explain one pull request as it stands now."""
-    shipping = tx.reports.deployments_by_id(tx.reports.shipping(row.pull.id))
-    return explain_shipped_pull(tx, row, shipping)
+    return explain_shipped_pull(tx, row, tx.reports.shipping(row.pull.id))
 
 
 def explain_shipped_pull(
@@ -186,7 +185,7 @@ def explain_shipped_pull(
             deployed_at=None,
             reason="not_deployed_yet" if lane.of_service else "assigned_to_other_services",
         )
-        for lane in tx.reports.lanes_of(row.pull.id)
+        for lane in tx.explanations.lanes_of(row.pull.id)
         if (lane.service, lane.environment) not in reached
     ]
     targets.sort(

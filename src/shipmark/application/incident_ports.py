@@ -45,8 +45,11 @@ class Incidents(Protocol):
     def corrections(self, incident_ids: Collection[int]) -> dict[int, list[Correction]]:
         """What was corrected by hand of each incident."""
 
-    def about(self, deployment_reference_id: str, limit: int) -> list[int]:
-        """The incidents that name a deployment, or of which something was corrected about it."""
+    def about(
+        self, deployment_reference_id: str, filter_: IncidentFilter, *, limit: int
+    ) -> list[Incident]:
+        """The incidents that name a deployment, or of which something was corrected about it,
+        and those of a filter; of either so many at most."""
 
     def suspects(self, incidents: Sequence[Incident], *, within: timedelta) -> list[Deployed]:
         """The deployments of their services in the time before each started, in order."""

@@ -1,9 +1,9 @@
 """Incidents: recorded, corrected, and linked to deployments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from shipmark.application.incident_ports import IncidentFilter
 from shipmark.application.metrics import MetricRules
@@ -12,7 +12,16 @@ from shipmark.application.queries import DeploymentRow, Page, ReadTransaction
 from shipmark.application.report import deployment, id_of_service
 from shipmark.domain.errors import IncidentNotFound, InvalidArgument
 from shipmark.domain.failures import Deployed, Place, followed
-from shipmark.domain.incidents import Correction, Happened, Incident, Linked, LinkKind, corrected
+from shipmark.domain.incidents import (
+    Correction,
+    Happened,
+    Incident,
+    Linked,
+    LinkKind,
+    Told,
+    corrected,
+)
+from shipmark.domain.model import Deployment
 from shipmark.domain.periods import microseconds
 
 ServiceName = tuple[str, str | None]
@@ -171,7 +180,7 @@ def incident_view(tx: ReadTransaction, id_: int, rules: MetricRules) -> Explaine
 
 def incidents_of_deployment(
     tx: ReadTransaction, row: DeploymentRow, rules: MetricRules
-) -> list[tuple[IncidentRow, ExplainedLink]]:
+) -> list[tuple[Incident, ExplainedLink]]:
     """The incidents that are, or by hand were taken not to be, linked to a deployment, and why."""
     one = row.deployment
     followed_by = IncidentFilter(
@@ -179,11 +188,32 @@ def incidents_of_deployment(
         since=one.deployed_at,
         until=one.deployed_at + rules.incident_within + MOMENT,
     )
-    found = tx.incidents.get(tx.incidents.about(one.reference_id, MOST_OF_DEPLOYMENT))
-    for each in tx.incidents.page(followed_by, after=None, limit=MOST_OF_DEPLOYMENT):
-        found[each.id] = each
-    explained = explain_incidents(tx, list(found.values()), rules, only=row) if found else []
-    return [(each.row, link) for each in explained for link in each.links]
+    found = tx.incidents.about(one.reference_id, followed_by, limit=MOST_OF_DEPLOYMENT)
+    if not found:
+        return []
+    made = tx.incidents.corrections({each.id for each in found})
+    told = list(_told_of(one, found, made))
+    linked = _linked(tx, found, told, rules)
+    known = {one.id: row}
+    return [
+        (each, link)
+        for each in found
+        for link in _explained(each, linked, known, made.get(each.id, ()))
+    ]
+
+
+def _told_of(
+    deployment: Deployment, found: Sequence[Incident], made: Mapping[int, Sequence[Correction]]
+) -> Iterator[Told]:
+    """What is named or corrected of incidents and one deployment."""
+    for each in found:
+        resolved_at = None if each.resolved_at is None else microseconds(each.resolved_at)
+        if each.deployment_reference_id == deployment.reference_id:
+            yield Told(each.id, deployment.id, resolved_at, "named")
+        for one in made.get(each.id, ()):
+            if one.deployment_reference_id == deployment.reference_id:
+                says: Literal["linked", "unlinked"] = "linked" if one.is_linked else "unlinked"
+                yield Told(each.id, deployment.id, resolved_at, says)
 
 
 def explained_incident(
@@ -194,49 +224,57 @@ def explained_incident(
 
 
 def explain_incidents(
-    tx: ReadTransaction,
-    found: Sequence[Incident],
-    rules: MetricRules,
-    *,
-    only: DeploymentRow | None = None,
+    tx: ReadTransaction, found: Sequence[Incident], rules: MetricRules
 ) -> list[ExplainedIncident]:
-    """Incidents with the deployments they are linked to, or with one of them, and why."""
+    """Incidents with the deployments they are linked to, and why."""
     ids = {one.id for one in found}
-    suspects = tx.incidents.suspects(found, within=rules.incident_within)
-    places: dict[Place, list[Deployed]] = {}
-    for suspect in suspects:
-        places.setdefault(suspect.place, []).append(suspect)
-    by_rules = followed(places, {}, _happened(found), rules.within)
-    told = tx.incidents.told(ids)
-    links = corrected(by_rules, told)
-    corrections = tx.incidents.corrections(ids)
-    unlinked = {(one.deployment_id, one.incident_id) for one in told if one.says == "unlinked"}
-    pairs = {(d, i): link for d, linked in links.items() for i, link in linked.items()}
-    wanted = sorted({*pairs, *unlinked})
-    if only is not None:
-        wanted = [pair for pair in wanted if pair[0] == only.deployment.id]
-        rows = {only.deployment.id: only}
-    else:
-        linked_to = sorted({deployment for deployment, _ in wanted})
-        rows = {one.deployment.id: one for one in tx.reports.deployments_by_id(linked_to)}
+    made = tx.incidents.corrections(ids)
+    linked = _linked(tx, found, tx.incidents.told(ids), rules)
+    deployments = sorted({deployment for deployment, _ in linked})
+    known = {one.deployment.id: one for one in tx.reports.deployments_by_id(deployments)}
     explained = []
     for row in _rows(tx, found):
-        made = {one.deployment_reference_id: one for one in corrections.get(row.incident.id, ())}
-        of_this = [
-            _explain(row, rows[d], pairs.get((d, i)), made.get(rows[d].deployment.reference_id))
-            for d, i in wanted
-            if i == row.incident.id
-        ]
+        links = _explained(row.incident, linked, known, made.get(row.incident.id, ()))
         named = row.incident.deployment_reference_id
-        known = {one.row.deployment.reference_id for one in of_this}
         explained.append(
             ExplainedIncident(
                 row=row,
-                links=tuple(sorted(of_this, key=lambda one: one.row.deployment.order)),
-                named_unknown=named is not None and named not in known,
+                links=tuple(sorted(links, key=lambda one: one.row.deployment.order)),
+                named_unknown=named is not None
+                and named not in {one.row.deployment.reference_id for one in links},
             )
         )
     return explained
+
+
+def _linked(
+    tx: ReadTransaction, found: Sequence[Incident], told: Sequence[Told], rules: MetricRules
+) -> dict[tuple[int, int], Linked | None]:
+    """By deployment and incident, in order: how they are linked; None: unlinked by hand."""
+    places: dict[Place, list[Deployed]] = {}
+    for suspect in tx.incidents.suspects(found, within=rules.incident_within):
+        places.setdefault(suspect.place, []).append(suspect)
+    links = corrected(followed(places, {}, _happened(found), rules.within), told)
+    pairs: dict[tuple[int, int], Linked | None] = {
+        (one.deployment_id, one.incident_id): None for one in told if one.says == "unlinked"
+    }
+    pairs |= {(d, i): link for d, of_this in links.items() for i, link in of_this.items()}
+    return dict(sorted(pairs.items(), key=lambda pair: pair[0]))
+
+
+def _explained(
+    of: Incident,
+    linked: Mapping[tuple[int, int], Linked | None],
+    known: Mapping[int, DeploymentRow],
+    made: Sequence[Correction],
+) -> list[ExplainedLink]:
+    """The links of an incident to the deployments that are known."""
+    by_hand = {one.deployment_reference_id: one for one in made}
+    return [
+        _explain(of, known[d], link, by_hand.get(known[d].deployment.reference_id))
+        for (d, i), link in linked.items()
+        if i == of.id and d in known
+    ]
 
 
 def _happened(found: Sequence[Incident]) -> list[Happened]:
@@ -255,7 +293,7 @@ def _happened(found: Sequence[Incident]) -> list[Happened]:
 
 
 def _explain(
-    of: IncidentRow, row: DeploymentRow, link: Linked | None, correction: Correction | None
+    of: Incident, row: DeploymentRow, link: Linked | None, correction: Correction | None
 ) -> ExplainedLink:
     if correction is not None:
         said = "linked" if correction.is_linked else "unlinked"
@@ -265,7 +303,7 @@ def _explain(
     elif link is not None and link.kind is LinkKind.NAMED:
         why = "The incident names this deployment."
     else:
-        after = (of.incident.started_at - row.deployment.deployed_at).total_seconds()
+        after = (of.started_at - row.deployment.deployed_at).total_seconds()
         why = (
             f"It is of the service {row.service.identifier} and started {after:g} seconds after "
             f"this deployment to {row.deployment.environment}, before the next one."

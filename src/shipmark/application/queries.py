@@ -116,17 +116,33 @@ class LeftOutPull:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneRow:
-    """A lane of a pull request's branch.
+    """A lane of a pull request's branch; ``of_service`` says whether its service may ship it."""
 
-    ``of_service`` says whether its service may ship the pull request; ``deployment_id`` is the
-    deployment in whose window it lies, if there is one yet.
-    """
-
-    lane_id: int
     service: str
     environment: str
     of_service: bool
-    deployment_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedWindow:
+    """A window, and the lane that it is in."""
+
+    window: Window
+    lane: LaneKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """A deployment's window among those that raised the mark of its lane, in their order."""
+
+    before: Sequence[Window]
+    placed: PlacedWindow
+    after: Sequence[Window]
+
+    @property
+    def mark(self) -> Window | None:
+        """The window that set the high-water mark which the deployment found."""
+        return self.before[-1] if self.before else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +156,8 @@ class PathRulesRow:
 
 
 class Reports(Protocol):
-    """Queries that only read; each is one or two statements."""
+    """Queries that only read: what lists and pages show. Each is as many statements as there are
+    kinds of rows in its answer: one of deployments, three of pull requests."""
 
     def deployments(self, filter_: DeploymentFilter, page: Page) -> list[DeploymentRow]: ...
 
@@ -150,37 +167,26 @@ class Reports(Protocol):
 
     def deployments_by_id(self, ids: Collection[int]) -> list[DeploymentRow]: ...
 
-    def shipped_pulls(self, deployment_id: int, page: Page) -> list[PullRow]: ...
-
-    def reached_commits(self, deployment_id: int, page: Page) -> list[ReachedCommit]:
-        """A page of the commits in a deployment's windows, in the order of their branch."""
-
-    def count_direct(self, window: Window, limit: int) -> int:
-        """How many commits of a window came without a pull request, counted up to ``limit``."""
-
-    def rule_id(self, name: str) -> int | None:
-        """The id that the name of a deploy rule has or had."""
-
-    def carried_pulls(self, window: Window, lane: LaneKey, page: Page) -> list[PullRow]:
-        """What a window would ship if it were stored in this lane."""
-
-    def left_out(self, window: Window, limit: int) -> list[LeftOutPull]:
-        """The first pull requests in a stored window's range that it does not ship.
-
-        Only the first thousands of the range are looked at.
-        """
-
-    def mark_before(self, lane_id: int, order: Order) -> Window | None:
-        """The window that set the high-water mark which a deployment of that order finds."""
-
-    def windows_around(self, window: Window, each_side: int) -> list[Window]:
-        """A stored window among those that raised the mark of its lane, in their order."""
-
-    def deployments_around(self, deployment: Deployment, each_side: int) -> list[int]:
+    def deployments_around(self, deployment: Deployment, each_side: int) -> list[DeploymentRow]:
         """A deployment among those of its service and environment, the newest first.
 
         Only the nearest hundreds of the service are looked at.
         """
+
+    def placed_windows(self, deployment_id: int) -> list[PlacedWindow]: ...
+
+    def shipped_pulls(
+        self, deployment_id: int, page: Page, placed: Sequence[PlacedWindow] | None = None
+    ) -> list[PullRow]:
+        """A page of what it ships; ``placed`` are its windows, where they are known."""
+
+    def reached_commits(
+        self, deployment_id: int, page: Page, placed: Sequence[PlacedWindow] | None = None
+    ) -> list[ReachedCommit]:
+        """A page of the commits in its windows, in the order of their branch."""
+
+    def rule_id(self, name: str) -> int | None:
+        """The id that the name of a deploy rule has or had."""
 
     def pulls(self, filter_: PullFilter, page: Page) -> list[PullRow]: ...
 
@@ -191,10 +197,8 @@ class Reports(Protocol):
 
     def pulls_by_id(self, ids: Collection[int]) -> list[PullRow]: ...
 
-    def shipping(self, pull_id: int) -> list[int]:
+    def shipping(self, pull_id: int) -> list[DeploymentRow]:
         """The deployments that ship a pull request."""
-
-    def lanes_of(self, pull_id: int) -> list[LaneRow]: ...
 
     def repositories(self, page: Page) -> list[Repository]: ...
 
@@ -203,6 +207,31 @@ class Reports(Protocol):
     def deploy_rules(self, page: Page) -> Sequence[NamedRule]: ...
 
     def path_rules(self, page: Page) -> Sequence[PathRulesRow]: ...
+
+
+class Explanations(Protocol):
+    """Queries of explanations; each is one statement, and so many more as its rows need."""
+
+    def around(self, deployment: Deployment, each_side: int) -> Surroundings | None:
+        """The window of a deployment among its neighbours; None if it has none."""
+
+    def mark_before(self, lane: LaneKey, order: Order) -> Window | None:
+        """The window that set the high-water mark which a deployment of that order finds."""
+
+    def carried_pulls(self, window: Window, lane: LaneKey, page: Page) -> list[PullRow]:
+        """What a window would ship if it were stored in this lane."""
+
+    def left_out(self, window: Window, limit: int) -> list[LeftOutPull]:
+        """The first pull requests in a stored window's range that it does not ship.
+
+        Only the first thousands of the range are looked at.
+        """
+
+    def count_direct(self, placed: PlacedWindow, limit: int) -> int:
+        """How many commits of a window came without a pull request, counted up to ``limit``."""
+
+    def lanes_of(self, pull_id: int) -> list[LaneRow]:
+        """Where the branch of a pull request is deployed to."""
 
 
 class Search(Protocol):
@@ -220,7 +249,7 @@ class Search(Protocol):
         """Of the newest in the filter, those with this in their metadata."""
 
     def shipping(self, pull_ids: Collection[int], limit: int) -> list[int]:
-        """The deployments that ship any of these pull requests; two statements more."""
+        """The deployments that ship any of these pull requests."""
 
     def pulls_numbered(self, number: int, repository_id: int | None, limit: int) -> list[int]: ...
 
@@ -240,6 +269,8 @@ class ReadTransaction(Transaction, Protocol):
 
     @property
     def reports(self) -> Reports: ...
+    @property
+    def explanations(self) -> Explanations: ...
     @property
     def checkups(self) -> Checkups: ...
     @property

@@ -12,6 +12,7 @@ from shipmark.application.queries import (
     DeploymentFilter,
     DeploymentRow,
     Page,
+    PlacedWindow,
     PullFilter,
     PullRow,
     ReachedCommit,
@@ -68,22 +69,26 @@ def deployment_with_contents(
 
     Raises DeploymentNotFound.
     """
-    found = deployment_with_pulls(tx, id_, reference_id, pulls)
-    commits_reached = tx.reports.reached_commits(found.row.deployment.id, commits)
-    return replace(found, commits=commits_reached)
+    row = deployment(tx, id_, reference_id)
+    placed = tx.reports.placed_windows(row.deployment.id)
+    commits_reached = tx.reports.reached_commits(row.deployment.id, commits, placed)
+    return replace(with_pulls(tx, row, pulls, placed), commits=commits_reached)
 
 
-def deployment_with_pulls(
+def with_pulls(
     tx: ReadTransaction,
-    id_: int | None,
-    reference_id: str | None,
+    row: DeploymentRow,
     page: Page,
+    placed: Sequence[PlacedWindow],
     *,
     roughly: bool = False,
 ) -> Reported:
-    """A deployment with a page of what it ships. Raises DeploymentNotFound."""
-    (found,) = reported(tx, [deployment(tx, id_, reference_id)], roughly=roughly)
-    return replace(found, pulls=tx.reports.shipped_pulls(found.row.deployment.id, page))
+    """A deployment with a page of what it ships by its windows and lists."""
+    found = tx.reports.shipped_pulls(row.deployment.id, page, placed)
+    if page.after is None and len(found) < page.limit:
+        return Reported(row=row, shipped=len(found), pulls=found)
+    (counted,) = reported(tx, [row], roughly=roughly)
+    return replace(counted, pulls=found)
 
 
 def explained_deployment(
@@ -91,7 +96,8 @@ def explained_deployment(
 ) -> tuple[Reported, DeploymentExplanation]:
     """A deployment with its explanation. Raises DeploymentNotFound."""
     (found,) = reported(tx, [deployment(tx, id_, reference_id)])
-    return found, explain_deployment(tx, found.row, found.shipped)
+    around = tx.explanations.around(found.row.deployment, 1)
+    return found, explain_deployment(tx, found.row, found.shipped, around)
 
 
 def deployments(
@@ -180,7 +186,7 @@ def pull_with_deployments(
 ) -> tuple[PullRow, list[DeploymentRow]]:
     """A pull request and the deployments that ship it. Raises as `pull` does."""
     row = pull(tx, repository, number, source_id)
-    return row, tx.reports.deployments_by_id(tx.reports.shipping(row.pull.id))
+    return row, tx.reports.shipping(row.pull.id)
 
 
 def explained_pull(

@@ -150,7 +150,7 @@ class Deployments:
         found: list[Row[Any]] = []
         for chunk in chunks(reference_ids):
             found += self._connection.execute(_BY_REFERENCE_ID, {"reference_ids": chunk}).all()
-        return {one.reference_id: one for one in self._whole(found)}
+        return {one.reference_id: one for one in self.whole(found)}
 
     def get(self, ids: Collection[int]) -> dict[int, Deployment]:
         return self._select(ids, _BY_ID)
@@ -162,9 +162,9 @@ class Deployments:
         found: list[Row[Any]] = []
         for chunk in chunks(sorted(ids)):
             found += self._connection.execute(query, {"ids": chunk}).all()
-        return {one.id: one for one in self._whole(found)}
+        return {one.id: one for one in self.whole(found)}
 
-    def _whole(self, rows: Sequence[Row[Any]]) -> list[Deployment]:
+    def whole(self, rows: Sequence[Row[Any]]) -> list[Deployment]:
         """Deployments with the commits they list."""
         listing = [row.id for row in rows if row.method == Method.MERGE_COMMIT_SHAS]
         commits: dict[int, list[str]] = defaultdict(list)
@@ -243,7 +243,7 @@ class Deployments:
                 ships=bool(row.ships),
                 marked_waiting=bool(row.is_waiting),
             )
-            for row, one in zip(found, self._whole(found), strict=True)
+            for row, one in zip(found, self.whole(found), strict=True)
         ]
 
     def save_attributions(self, changed: Sequence[Deployment]) -> None:

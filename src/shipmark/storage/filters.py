@@ -1,18 +1,17 @@
 """The filters of lists, as conditions."""
 
-from sqlalchemy import ColumnElement, exists, or_, true
+from sqlalchemy import ColumnElement, exists, or_, select, true
 
 from shipmark.application.queries import DeploymentFilter, PullFilter
-from shipmark.storage.shipped import POSITION, of_service
-from shipmark.storage.statements import at_or_before
+from shipmark.storage.shipped import has_any, of_service
 from shipmark.storage.tables import (
     deployment_pulls,
     deployments,
     lanes,
     pull_services,
     pulls,
-    windows,
 )
+from shipmark.storage.windows import first_reaching
 
 
 def deployment_conditions(filter_: DeploymentFilter) -> list[ColumnElement[bool]]:
@@ -79,24 +78,24 @@ def _is_reached(filter_: PullFilter) -> ColumnElement[bool]:
     """
     query = (
         exists()
-        .select_from(lanes.join(windows, windows.c.lane_id == lanes.c.id))
+        .select_from(lanes)
         .where(
             lanes.c.repository_id == pulls.c.repository_id,
             lanes.c.branch == pulls.c.base_ref,
             lanes.c.environment == filter_.environment,
-            windows.c.raises.is_(true()),
-            at_or_before(POSITION, (windows.c.reached_at, windows.c.reached_number)),
+            # A look into each lane: of a join, PostgreSQL reads all windows for each row.
+            first_reaching().is_not(None),
             of_service(),
         )
     )
     if filter_.service_id is not None:
         query = query.where(lanes.c.service_id == filter_.service_id)
-    return query.correlate_except(lanes, windows)
+    return query.correlate_except(lanes)
 
 
 def _is_listed(filter_: PullFilter) -> ColumnElement[bool]:
     query = (
-        exists()
+        select(true())
         .select_from(
             deployment_pulls.join(deployments, deployments.c.id == deployment_pulls.c.deployment_id)
         )
@@ -108,4 +107,4 @@ def _is_listed(filter_: PullFilter) -> ColumnElement[bool]:
     )
     if filter_.service_id is not None:
         query = query.where(deployments.c.service_id == filter_.service_id)
-    return query.correlate_except(deployment_pulls, deployments)
+    return has_any(query, deployment_pulls, deployments)

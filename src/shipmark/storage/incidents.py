@@ -1,13 +1,17 @@
 """Queries about incidents."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    CompoundSelect,
     Connection,
     Row,
+    Select,
     and_,
     delete,
     insert,
@@ -32,8 +36,10 @@ LAST_STARTED_FIRST = (incidents.c.started_at, incidents.c.reference_id)
 FIXED = {"id", "reference_id", "service_ids", "created_at"}
 """What of an incident never changes, or stands in another table."""
 
-_BY_ID = select(incidents).where(among(incidents.c.id, "ids"))
-_SERVICES = select(incident_services).where(among(incident_services.c.incident_id, "ids"))
+_ROWS: Select[Any] = select(incidents, incident_services.c.service_id).outerjoin(
+    incident_services, incident_services.c.incident_id == incidents.c.id
+)
+_BY_ID = _ROWS.where(among(incidents.c.id, "ids")).order_by(incidents.c.id)
 _CORRECTIONS = (
     select(incident_corrections)
     .where(among(incident_corrections.c.incident_id, "ids"))
@@ -111,14 +117,11 @@ class Incidents:
         return next(iter(self.get(set(self._connection.scalars(query))).values()), None)
 
     def get(self, ids: Collection[int]) -> dict[int, Incident]:
-        found: dict[int, Incident] = {}
-        for chunk in chunks(ids):
-            of: dict[int, list[int]] = {}
-            for row in self._connection.execute(_SERVICES, {"ids": chunk}):
-                of.setdefault(row.incident_id, []).append(row.service_id)
-            for row in self._connection.execute(_BY_ID, {"ids": chunk}):
-                found[row.id] = _incident(row, of.get(row.id, ()))
-        return found
+        return {
+            one.id: one
+            for chunk in chunks(ids)
+            for one in _incidents(self._connection.execute(_BY_ID, {"ids": chunk}))
+        }
 
     def page(
         self, filter_: IncidentFilter, *, after: tuple[datetime, str] | None, limit: int
@@ -128,9 +131,13 @@ class Incidents:
             last = sent_row(after, like=LAST_STARTED_FIRST)
             query = query.where(tuple_(*LAST_STARTED_FIRST) < last)
         query = query.order_by(*(column.desc() for column in LAST_STARTED_FIRST)).limit(limit)
-        ids = list(self._connection.scalars(query))
-        stored = self.get(ids)
-        return [stored[id_] for id_ in ids]
+        return self._of(query)
+
+    def _of(self, ids: Select[Any] | CompoundSelect[Any]) -> list[Incident]:
+        """The incidents whose ids a query finds, the last started first."""
+        found = _ROWS.where(incidents.c.id.in_(select(ids.subquery("found").c.id)))
+        last_first = found.order_by(*(column.desc() for column in LAST_STARTED_FIRST))
+        return list(_incidents(self._connection.execute(last_first)))
 
     def correct(self, incident_id: int, correction: Correction) -> None:
         key = {
@@ -169,14 +176,22 @@ class Incidents:
                 )
         return found
 
-    def about(self, deployment_reference_id: str, limit: int) -> list[int]:
+    def about(
+        self, deployment_reference_id: str, filter_: IncidentFilter, *, limit: int
+    ) -> list[Incident]:
         named = select(incidents.c.id).where(
             incidents.c.deployment_reference_id == deployment_reference_id
         )
-        corrected = select(incident_corrections.c.incident_id).where(
+        corrected = select(incident_corrections.c.incident_id.label("id")).where(
             incident_corrections.c.deployment_reference_id == deployment_reference_id
         )
-        return list(self._connection.scalars(named.union(corrected).limit(limit)))
+        of_filter = (
+            select(incidents.c.id)
+            .where(*_conditions(filter_))
+            .order_by(*(column.desc() for column in LAST_STARTED_FIRST))
+        )
+        parts = (named.union(corrected).limit(limit), of_filter.limit(limit))
+        return self._of(union_all(*(select(part.subquery().c.id) for part in parts)))
 
     def suspects(self, incidents: Sequence[Incident], *, within: timedelta) -> list[Deployed]:
         asked = [
@@ -218,5 +233,10 @@ def _conditions(filter_: IncidentFilter) -> list[Any]:
     return conditions
 
 
-def _incident(row: Row[Any], service_ids: Sequence[int]) -> Incident:
-    return Incident(**row._mapping, service_ids=tuple(sorted(service_ids)))  # noqa: SLF001
+def _incidents(rows: Iterable[Row[Any]]) -> Iterator[Incident]:
+    """The incidents in rows of which there is one for each service."""
+    for _, of_one in groupby(rows, key=attrgetter("id")):
+        each = list(of_one)
+        facts = {column.name: getattr(each[0], column.name) for column in incidents.c}
+        service_ids = sorted(row.service_id for row in each if row.service_id is not None)
+        yield Incident(**facts, service_ids=tuple(service_ids))

@@ -72,12 +72,12 @@ class Lanes:
                 (key.repository_id, key.branch, key.service_id, key.environment) for key in chunk
             )
             for row in self._connection.execute(_BY_KEY, {"wanted": keys_sent}):
-                found[_key(row)] = row.id
+                found[key_of(row)] = row.id
         return found
 
     def keys(self, ids: Collection[int]) -> dict[int, LaneKey]:
         return {
-            row.id: _key(row)
+            row.id: key_of(row)
             for chunk in chunks(ids)
             for row in self._connection.execute(_BY_ID, {"ids": chunk})
         }
@@ -89,7 +89,7 @@ class Lanes:
             self._connection.execute(_LOCK, {"ids": chunk})
 
 
-def _key(row: Row[Any]) -> LaneKey:
+def key_of(row: Row[Any]) -> LaneKey:
     return LaneKey(
         repository_id=row.repository_id,
         branch=row.branch,

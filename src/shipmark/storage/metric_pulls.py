@@ -59,8 +59,14 @@ def unshipped(connection: Connection, selection: Selection, period: Period) -> i
         *may_go_to(selection),
         ~is_listed(selection),
     ]
-    parts = not_reached(of_lanes(selection), selection.repository_id, since=period.since)
-    found = union_all(*(part.where(*conditions) for part in parts)).subquery()
+    parts = not_reached(
+        connection,
+        of_lanes(selection),
+        conditions,
+        repository_id=selection.repository_id,
+        since=period.since,
+    )
+    found = union_all(*parts).subquery()
     return connection.execute(select(func.count()).select_from(found)).scalar_one()
 
 

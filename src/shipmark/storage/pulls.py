@@ -109,7 +109,7 @@ class Pulls:
         found: list[Row[Any]] = []
         for chunk in chunks(wanted):
             found += self._connection.execute(_BY_NUMBER, {"wanted": packed(chunk)}).all()
-        return {(one.repository_id, one.number): one for one in self._whole(found)}
+        return {(one.repository_id, one.number): one for one in self.whole(found)}
 
     def by_source_id(self, source_id: str) -> list[PullRequest]:
         query = (
@@ -120,15 +120,15 @@ class Pulls:
                 or_(repositories.c.source.is_(None), repositories.c.source == GITHUB),
             )
         )
-        return self._whole(self._connection.execute(query).all())
+        return self.whole(self._connection.execute(query).all())
 
     def get(self, ids: Collection[int]) -> list[PullRequest]:
         found: list[Row[Any]] = []
         for chunk in chunks(ids):
             found += self._connection.execute(_BY_ID, {"ids": chunk}).all()
-        return self._whole(found)
+        return self.whole(found)
 
-    def _whole(self, rows: Sequence[Row[Any]]) -> list[PullRequest]:
+    def whole(self, rows: Sequence[Row[Any]]) -> list[PullRequest]:
         """Pull requests with their commits."""
         commits: dict[int, set[str]] = defaultdict(set)
         for chunk in chunks([row.id for row in rows]):
@@ -304,7 +304,7 @@ class Pulls:
             .order_by(pulls.c.number)
             .limit(limit)
         )
-        return self._whole(self._connection.execute(query).all())
+        return self.whole(self._connection.execute(query).all())
 
     def with_waiting_assignments(self, limit: int) -> list[PullRequest]:
         waiting = service_assignments.c
@@ -335,7 +335,7 @@ def _if_in(ids: Collection[int], one: int) -> int | None:
 
 
 def _pull(row: Row[Any], commits: Collection[str]) -> PullRequest:
-    values = dict(row._mapping)  # noqa: SLF001 - a Row's public mapping has this name
+    values = {column.name: getattr(row, column.name) for column in STORED}
     for name in ("labels", "files"):
         if values[name] is not None:
             values[name] = tuple(json.loads(values[name]))

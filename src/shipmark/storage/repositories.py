@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Row, Select, String, exists, or_, select, update
 
 from shipmark.application.ports import RepositoryTold
+from shipmark.application.queries import Page
 from shipmark.domain.model import Repository
 from shipmark.storage.forge_tables import former_names as former_names_table
 from shipmark.storage.sent_rows import among, packed, sent_rows
@@ -116,6 +117,12 @@ class Repositories:
             for chunk in chunks(ids)
             for row in self._connection.execute(_BY_ID, {"ids": chunk})
         }
+
+    def page(self, page: Page) -> list[Repository]:
+        query = select(*COLUMNS).order_by(repositories.c.name_key).limit(page.limit)
+        if page.after is not None:
+            query = query.where(repositories.c.name_key > page.after[0].casefold())
+        return [_repository(row) for row in self._connection.execute(query)]
 
     def lock(self, ids: Collection[int], *, exclusive: bool) -> None:
         if has_one_writer(self._connection):

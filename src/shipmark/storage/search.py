@@ -8,16 +8,14 @@ from sqlalchemy import CompoundSelect, Connection, Select, and_, func, or_, sele
 from shipmark.application.queries import DeploymentFilter, PullFilter
 from shipmark.domain.model import SHORT_SHA_LENGTH
 from shipmark.storage.filters import deployment_conditions, pull_conditions
-from shipmark.storage.shipped import shipped_by_list, shipped_by_window
+from shipmark.storage.shipping import shipping
 from shipmark.storage.tables import (
     deployment_commits,
     deployments,
     pull_commits,
     pulls,
     repositories,
-    windows,
 )
-from shipmark.storage.windows import Windows
 
 LAST_CHARACTER = "\U0010ffff"
 MOST_READ = 1000
@@ -28,9 +26,8 @@ LAST_MERGED_FIRST = (pulls.c.listed_at.desc(), pulls.c.id.desc())
 
 
 class Search:
-    def __init__(self, connection: Connection, *, windows: Windows) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._windows = windows
 
     def deployments_referred(self, start: str, limit: int) -> list[int]:
         reference_id = deployments.c.reference_id
@@ -68,12 +65,7 @@ class Search:
         return self._ids(query.order_by(recent.c.deployed_at.desc()), MOST_READ)
 
     def shipping(self, pull_ids: Collection[int], limit: int) -> list[int]:
-        holding = {deployment for _, _, deployment in self._windows.covering(pull_ids)}
-        by_window = shipped_by_window(windows.c.deployment_id).where(
-            windows.c.deployment_id.in_(holding), pulls.c.id.in_(pull_ids)
-        )
-        by_list = shipped_by_list(deployments.c.id).where(pulls.c.id.in_(pull_ids))
-        return [*self._ids(by_window, limit), *self._ids(by_list, limit)]
+        return self._ids(shipping().params(ids=list(pull_ids)), limit)
 
     def pulls_numbered(self, number: int, repository_id: int | None, limit: int) -> list[int]:
         # One look into the index for each repository: a number alone is not what it begins with.

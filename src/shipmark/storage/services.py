@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, select, update
 
+from shipmark.application.queries import Page
 from shipmark.domain.model import Service
 from shipmark.storage.sent_rows import among
 from shipmark.storage.statements import chunks, insert_unless_there
@@ -61,3 +62,9 @@ class Services:
             for chunk in chunks(ids)
             for row in self._connection.execute(_BY_ID, {"ids": chunk})
         }
+
+    def page(self, page: Page) -> list[Service]:
+        query = select(services).order_by(services.c.identifier).limit(page.limit)
+        if page.after is not None:
+            query = query.where(services.c.identifier > page.after[0])
+        return [Service(**row._mapping) for row in self._connection.execute(query)]  # noqa: SLF001

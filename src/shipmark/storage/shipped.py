@@ -16,9 +16,11 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
 )
 
-from shipmark.storage.statements import at_or_before, before
+from shipmark.application.queries import Page
+from shipmark.storage.statements import at_or_before, before, sent_row
 from shipmark.storage.tables import (
     deployment_pulls,
     deployments,
@@ -109,6 +111,13 @@ def shipped_by_list(*columns: Any) -> Select[Any]:
     )
 
 
+def in_order(query: Select[Any], page: Page) -> Select[Any]:
+    """A page of a query of pull requests, in the order of their branch."""
+    if page.after is not None:
+        query = query.where(tuple_(*POSITION) > sent_row(page.after, like=POSITION))
+    return query.order_by(*POSITION).limit(page.limit)
+
+
 def count_in_window() -> ColumnElement[int]:
     """How many pull requests a window in the enclosing query ships.
 
@@ -144,13 +153,13 @@ def count_listed() -> ColumnElement[int]:
 
 def window_ships_any() -> ColumnElement[bool]:
     """Whether a window in the enclosing query ships anything at all."""
-    return _has_any(select(true()).select_from(pulls).where(shipped_in_window()), pulls)
+    return has_any(select(true()).select_from(pulls).where(shipped_in_window()), pulls)
 
 
 def list_ships_any() -> ColumnElement[bool]:
     """Whether a deployment in the enclosing query lists a merged pull request."""
     listed = deployment_pulls.join(pulls, pulls.c.id == deployment_pulls.c.pull_id)
-    return _has_any(
+    return has_any(
         select(true())
         .select_from(listed)
         .where(
@@ -161,6 +170,6 @@ def list_ships_any() -> ColumnElement[bool]:
     )
 
 
-def _has_any(query: Select[Any], *tables: FromClause) -> ColumnElement[bool]:
+def has_any(query: Select[Any], *tables: FromClause) -> ColumnElement[bool]:
     """EXISTS, said so that PostgreSQL looks for each row and does not first hash them all."""
     return query.limit(1).correlate_except(*tables).scalar_subquery().is_(true())

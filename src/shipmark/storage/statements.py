@@ -66,6 +66,11 @@ def has_one_writer(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite"
 
 
+def knows_lateral(connection: Connection) -> bool:
+    """Whether a table of a join may be a query that is asked for each row of another."""
+    return connection.dialect.name == "postgresql"
+
+
 def insert_unless_there(connection: Connection, table: Table) -> Insert:
     """INSERT that leaves a row alone that stands there already, whoever put it there."""
     if connection.dialect.name == "sqlite":

@@ -12,14 +12,17 @@ from shipmark.storage.checkups import Checkups
 from shipmark.storage.commits import Commits
 from shipmark.storage.deliveries import Deliveries
 from shipmark.storage.deploy_rules import DeployRules
+from shipmark.storage.deployment_rows import DeploymentRows
 from shipmark.storage.deployments import Deployments
 from shipmark.storage.events import Events
+from shipmark.storage.explanations import Explanations
 from shipmark.storage.file_imports import FileImports
 from shipmark.storage.forge_imports import ForgeImports
 from shipmark.storage.incidents import Incidents
 from shipmark.storage.lanes import Lanes
 from shipmark.storage.metrics import Metrics
 from shipmark.storage.path_rules import PathRuleSets
+from shipmark.storage.pull_rows import PullRows
 from shipmark.storage.pulls import Pulls
 from shipmark.storage.received import Received
 from shipmark.storage.reports import Reports
@@ -128,13 +131,19 @@ class StorageTransaction:
         return FileImports(self.connection, self.now)
 
     @cached_property
+    def pull_rows(self) -> PullRows:
+        return PullRows(self.connection, pulls=self.pulls)
+
+    @cached_property
+    def explanations(self) -> Explanations:
+        return Explanations(self.connection, pull_rows=self.pull_rows)
+
+    @cached_property
     def reports(self) -> Reports:
         return Reports(
             self.connection,
-            deployments=self.deployments,
-            pulls=self.pulls,
-            lanes=self.lanes,
-            windows=self.windows,
+            deployment_rows=DeploymentRows(self.connection, deployments=self.deployments),
+            pull_rows=self.pull_rows,
             repositories=self.repositories,
             services=self.services,
             deploy_rules=self.deploy_rules,
@@ -143,4 +152,4 @@ class StorageTransaction:
 
     @cached_property
     def search(self) -> Search:
-        return Search(self.connection, windows=self.windows)
+        return Search(self.connection)

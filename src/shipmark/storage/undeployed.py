@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    Connection,
     Select,
     and_,
     case,
@@ -26,14 +27,18 @@ from shipmark.application.queries import PullFilter
 from shipmark.domain.model import BEGINNING
 from shipmark.storage.columns import Instant
 from shipmark.storage.shipped import POSITION
-from shipmark.storage.statements import at_or_before, before
+from shipmark.storage.statements import at_or_before, before, knows_lateral
 from shipmark.storage.tables import lanes, pull_services, pulls, repositories, windows
+
+Conditions = Sequence[ColumnElement[bool]]
 
 LISTED = (pulls.c.listed_at, pulls.c.id)
 
 
-def undeployed(filter_: PullFilter) -> tuple[Select[Any], Select[Any]]:
-    """What no window holds, in two parts that share nothing; narrow both by other conditions."""
+def undeployed(
+    connection: Connection, filter_: PullFilter, conditions: Conditions
+) -> tuple[Select[Any], Select[Any]]:
+    """What no window holds and fulfils other conditions, in two parts that share nothing."""
     wanted = {
         lanes.c.environment: filter_.environment,
         lanes.c.repository_id: filter_.repository_id,
@@ -41,24 +46,33 @@ def undeployed(filter_: PullFilter) -> tuple[Select[Any], Select[Any]]:
         lanes.c.service_id: filter_.service_id,
     }
     of_lanes = [column == value for column, value in wanted.items() if value is not None]
-    return not_reached(of_lanes, filter_.repository_id, since=filter_.since)
+    return not_reached(
+        connection, of_lanes, conditions, repository_id=filter_.repository_id, since=filter_.since
+    )
 
 
 def not_reached(
-    of_lanes: Sequence[ColumnElement[bool]], repository_id: int | None, *, since: datetime | None
+    connection: Connection,
+    of_lanes: Conditions,
+    conditions: Conditions,
+    *,
+    repository_id: int | None,
+    since: datetime | None,
 ) -> tuple[Select[Any], Select[Any]]:
     """What no window of these lanes holds, in the same two parts. ``since`` is where the first is
     to begin to look, if nothing that merged before then is wanted."""
     marks = marks_of(of_lanes)
     highest = _highest(marks)
-    return _above(_branches(repository_id), highest, since), _passed_over(marks, highest)
+    shipped = _shipped(_branches(repository_id), highest, since)
+    passed_over = _passed_over(marks, highest).where(*conditions)
+    return _above(connection, shipped, conditions), passed_over
 
 
-def _above(branches: CTE, highest: CTE, since: datetime | None) -> Select[Any]:
-    """What merged after everything that was deployed from its branch, and where nothing was."""
+def _shipped(branches: CTE, highest: CTE, since: datetime | None) -> CTE:
+    """How far each branch was deployed, and where to begin to look for what was not."""
     at = func.coalesce(highest.c.at, literal(BEGINNING.at, Instant))
     begins = at if since is None else case((at < since, literal(since, Instant)), else_=at)
-    shipped = (
+    return (
         select(
             branches.c.repository_id,
             branches.c.branch,
@@ -78,17 +92,24 @@ def _above(branches: CTE, highest: CTE, since: datetime | None) -> Select[Any]:
         # Else SQLite joins pull requests first, and asks afterwards how far their branch has come.
         .prefix_with("MATERIALIZED")
     )
-    return select(*LISTED).join_from(
-        shipped,
-        pulls,
-        and_(
-            pulls.c.repository_id == shipped.c.repository_id,
-            pulls.c.base_ref == shipped.c.branch,
-            # Implied by the next line; an index can be asked for it alone.
-            pulls.c.merged_at >= shipped.c.begins,
-            before((shipped.c.at, shipped.c.number), POSITION),
-        ),
+
+
+def _above(connection: Connection, shipped: CTE, conditions: Conditions) -> Select[Any]:
+    """What merged after everything that was deployed from its branch, and where nothing was."""
+    above = and_(
+        pulls.c.repository_id == shipped.c.repository_id,
+        pulls.c.base_ref == shipped.c.branch,
+        # Implied by the next line; an index can be asked for it alone.
+        pulls.c.merged_at >= shipped.c.begins,
+        before((shipped.c.at, shipped.c.number), POSITION),
     )
+    if not knows_lateral(connection):
+        return select(*LISTED).join_from(shipped, pulls, above).where(*conditions)
+    # A join would do, but for PostgreSQL's guess that a third of a history lies above any mark:
+    # then it reads all of it once. What begins anew for each branch, and is not to be merged with
+    # what is around it, is looked up.
+    of_branch = select(*LISTED).where(above, *conditions).offset(0).correlate(shipped).lateral()
+    return select(of_branch.c.listed_at, of_branch.c.id).join_from(shipped, of_branch, true())
 
 
 def _passed_over(marks: CTE, highest: CTE) -> Select[Any]:

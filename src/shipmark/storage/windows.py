@@ -108,9 +108,11 @@ def _neighbours() -> CompoundSelect[Any]:
     return union_all(_neighbour(wanted, is_before=True), _neighbour(wanted, is_before=False))
 
 
-def _covering() -> Select[Any]:
+def first_reaching() -> Any:
+    """The deployment in whose window a pull request of the enclosing query lies, in a lane of it;
+    NULL: none has reached it yet."""
     reaching = windows.alias("reaching")
-    first = (
+    return (
         select(reaching.c.deployment_id)
         .where(
             reaching.c.lane_id == lanes.c.id,
@@ -122,8 +124,11 @@ def _covering() -> Select[Any]:
         .correlate_except(reaching)
         .scalar_subquery()
     )
+
+
+def _covering() -> Select[Any]:
     return (
-        select(pulls.c.id, lanes.c.id, first)
+        select(pulls.c.id, lanes.c.id, first_reaching())
         .join(
             lanes,
             and_(

@@ -10,12 +10,13 @@ from shipmark.application import report
 from shipmark.application.deployment_view import DeploymentView, deployment_view
 from shipmark.application.incidents import (
     ExplainedLink,
-    IncidentRow,
     incidents_of_deployment,
 )
 from shipmark.application.queries import DeploymentRow, Page, PullRow, ReadTransaction
 from shipmark.application.tokens import Scope
+from shipmark.domain.attribution import Window
 from shipmark.domain.errors import ShipmarkError, Unavailable
+from shipmark.domain.incidents import Incident
 from shipmark.domain.model import Deployment, Status
 from shipmark.web.charts.lead_times import lead_times
 from shipmark.web.fields import cursor_text
@@ -23,7 +24,7 @@ from shipmark.web.timeline import timeline
 from shipmark.web.visit import DrawnChart, Visit
 from shipmark.web.words import iso
 
-Incidents = list[tuple[IncidentRow, ExplainedLink]]
+Incidents = list[tuple[Incident, ExplainedLink]]
 
 SHOWN = 100
 WORTH_A_CHART = 5
@@ -62,7 +63,7 @@ async def shown(visit: Visit) -> Response:
         next=_next(view),
         chart=await _chart(visit, one, pulls),
         timeline=timeline(
-            view.windows, one.id, [row.pull.merged_at for row in pulls if row.pull.merged_at]
+            _in_lane(view), one.id, [row.pull.merged_at for row in pulls if row.pull.merged_at]
         ),
         incidents=incidents,
         may_change=visit.may(DEPLOY),
@@ -74,6 +75,11 @@ def _read(visit: Visit, tx: ReadTransaction, page: Page) -> tuple[DeploymentView
     view = deployment_view(tx, visit.path("id"), page)
     rules = visit.site.calls.metric_rules
     return view, incidents_of_deployment(tx, view.reported.row, rules)
+
+
+def _in_lane(view: DeploymentView) -> list[Window]:
+    around = view.around
+    return [*around.before, around.placed.window, *around.after] if around else []
 
 
 def _next(view: DeploymentView) -> str | None:
