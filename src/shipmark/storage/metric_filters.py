@@ -49,7 +49,7 @@ def counted(selection: Selection) -> list[ColumnElement[bool]]:
     if selection.source_name is not None:
         conditions.append(deployments.c.source_name == selection.source_name)
     if selection.author is not None:
-        conditions.append(or_(*ships(pulls.c.author == selection.author)))
+        conditions.append(or_(*ships(_by_no_index(pulls.c.author, "") == selection.author)))
     return conditions
 
 
@@ -60,7 +60,7 @@ def _of_repository(repository_id: int) -> ColumnElement[bool]:
         .select_from(deployment_pulls.join(pulls, pulls.c.id == deployment_pulls.c.pull_id))
         .where(
             deployment_pulls.c.deployment_id == deployments.c.id,
-            pulls.c.repository_id == repository_id,
+            _by_no_index(pulls.c.repository_id, 0) == repository_id,
         )
         .correlate(deployments)
     )
@@ -105,6 +105,21 @@ def of_pulls(selection: Selection) -> list[ColumnElement[bool]]:
     if selection.author is not None:
         conditions.append(pulls.c.author == selection.author)
     return conditions
+
+
+def of_listed(selection: Selection) -> list[ColumnElement[bool]]:
+    """The same of pull requests that are come by from deployments. No index serves these: by one,
+    a planner looks for each deployment at all that a repository or an author ever merged."""
+    conditions: list[ColumnElement[bool]] = []
+    if selection.repository_id is not None:
+        conditions.append(_by_no_index(pulls.c.repository_id, 0) == selection.repository_id)
+    if selection.author is not None:
+        conditions.append(_by_no_index(pulls.c.author, "") == selection.author)
+    return conditions
+
+
+def _by_no_index(column: ColumnElement[Any], nothing: Any) -> ColumnElement[Any]:
+    return func.coalesce(column, nothing)
 
 
 def of_lanes(selection: Selection) -> list[ColumnElement[bool]]:

@@ -1,0 +1,326 @@
+"""What the deployments of a period shipped, as metrics need it: from when each thing is counted.
+
+Windows that follow one another are one stretch of their branch's history. It is read once,
+whatever number of windows and services it holds, as one text of numbers: a row for each pull
+request costs more than all that is computed of it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+
+from shipmark.application.metric_queries import Selection
+from shipmark.domain.histories import (
+    History,
+    Listing,
+    Merged,
+    Position,
+    Reaching,
+    Stretch,
+    in_tuples,
+    stretches,
+)
+from shipmark.domain.metrics import Shipment, Start
+from shipmark.domain.model import LAST_NUMBER
+from shipmark.domain.periods import Period
+from shipmark.storage.metric_edges import IN_ORDER, as_number
+from shipmark.storage.metric_filters import asked_about, of_listed
+from shipmark.storage.sent_rows import among, packed, sent_rows
+from shipmark.storage.shipped import shipped_by_list
+from shipmark.storage.tables import (
+    branch_commits,
+    deployment_pulls,
+    deployments,
+    lanes,
+    pull_services,
+    pulls,
+    windows,
+)
+
+STARTS: dict[Start, ColumnElement[Any]] = {
+    Start.FIRST_COMMIT: pulls.c.first_commit_at,
+    Start.OPENED: pulls.c.created_at,
+    Start.MERGED: pulls.c.merged_at,
+}
+UNKNOWN = -(2**62)
+"""Stands in a text for a start that is not known."""
+
+POSITION = (as_number(pulls.c.merged_at), pulls.c.number)
+AT = as_number(deployments.c.deployed_at)
+IS_BASELINE = and_(windows.c.raises.is_(true()), windows.c.opened_at == literal(0, BigInteger))
+Found = tuple[str, Shipment]
+"""A shipment behind the reference_id of its deployment, which puts it in order."""
+
+
+def of_pulls(
+    connection: Connection,
+    selection: Selection,
+    period: Period,
+    start: Start,
+    *,
+    with_baselines: bool,
+    with_ids: bool,
+) -> list[Shipment]:
+    """The pull requests that deployments shipped, by window or by list."""
+    asked = asked_about(selection, period)
+    found = [
+        *_by_window(connection, selection, asked, start, with_baselines, with_ids),
+        *_by_list(connection, selection, asked, start),
+    ]
+    found.sort(key=lambda one: (one[1].deployed_at, one[0]))
+    return [one for _, one in found]
+
+
+def _by_window(
+    connection: Connection,
+    selection: Selection,
+    asked: Sequence[ColumnElement[bool]],
+    start: Start,
+    with_baselines: bool,  # noqa: FBT001
+    with_ids: bool,  # noqa: FBT001
+) -> Iterator[Found]:
+    found = stretches(_windows(connection, selection, asked, with_baselines=with_baselines))
+    # Beside its position: numbers cost what they take to read.
+    beside: list[ColumnElement[Any]] = []
+    if start is not Start.MERGED:
+        beside.append(func.coalesce(as_number(STARTS[start]), UNKNOWN))
+    place = len(POSITION) if beside else 0
+    beside += [pulls.c.id] if with_ids else []
+    for stretch, history in _histories(connection, selection, found, beside):
+        for window, merged in history.shipped(stretch.windows):
+            if merged:
+                starts = _known([one[place] for one in merged])
+                ids = [str(one[-1]) for one in merged] if with_ids else ()
+                shipment = Shipment(window.deployment_id, window.deployed_at, starts, ids)
+                yield window.reference_id, shipment
+
+
+def _windows(
+    connection: Connection,
+    selection: Selection,
+    asked: Sequence[ColumnElement[bool]],
+    *,
+    with_baselines: bool,
+) -> Iterator[Reaching]:
+    query = (
+        select(
+            deployments.c.id,
+            AT,
+            deployments.c.reference_id,
+            lanes.c.repository_id,
+            lanes.c.branch,
+            deployments.c.service_id,
+            deployments.c.environment,
+            *map(as_number, (windows.c.opened_at, windows.c.opened_number)),
+            *map(as_number, (windows.c.reached_at, windows.c.reached_number)),
+        )
+        .select_from(deployments)
+        .join(windows, windows.c.deployment_id == deployments.c.id)
+        .join(lanes, lanes.c.id == windows.c.lane_id)
+        .where(windows.c.raises.is_(true()), *asked)
+    )
+    if not with_baselines:
+        query = query.where(~IS_BASELINE)
+    if selection.repository_id is not None:
+        query = query.where(lanes.c.repository_id == selection.repository_id)
+    for id_, at, reference, repository, branch, service, environment, *ends in connection.execute(
+        query
+    ):
+        opened, reached = (ends[0], ends[1]), (ends[2], ends[3])
+        yield Reaching(
+            id_, at, reference, (repository, branch), service, environment, opened, reached
+        )
+
+
+def _histories(
+    connection: Connection,
+    selection: Selection,
+    found: Sequence[Stretch],
+    beside: Sequence[ColumnElement[Any]],
+) -> Iterator[tuple[Stretch, History]]:
+    if not found:
+        return
+    sent = packed((place, *one.branch, one.since, one.until) for place, one in enumerate(found))
+    rows = connection.execute(_texts(selection, beside), {"stretches": sent}).all()
+    width = len(POSITION) + len(beside)
+    listed = [in_tuples(text, 3) for *_, text in rows]
+    by_id = _listings(connection, {one[2] for each in listed for one in each})
+    for (place, merged, assigned, _), lists in zip(rows, listed, strict=True):
+        yield (
+            found[place],
+            History(
+                in_tuples(merged, width),
+                _services(in_tuples(assigned, 3)),
+                _by(lists, by_id),
+            ),
+        )
+
+
+def _texts(selection: Selection, beside: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    """The numbers of what merged in each stretch, of whom it belongs to, and of what lists it."""
+    sent = sent_rows(
+        "stretches",
+        place=Integer,
+        repository_id=BigInteger,
+        branch=String,
+        since=BigInteger,
+        until=BigInteger,
+    )
+    in_stretch = (
+        pulls.c.repository_id == sent.c.repository_id,
+        pulls.c.base_ref == sent.c.branch,
+        POSITION[0] >= sent.c.since,
+        POSITION[0] <= sent.c.until,
+    )
+    text = _numbers(*POSITION, *beside)
+    if selection.author is not None:
+        # Not a condition: it has an index, by which all that the author ever merged is looked at.
+        text = case((pulls.c.author == selection.author, text))
+    merged = select(func.aggregate_strings(text, ",")).where(*in_stretch)
+    others = [
+        select(func.aggregate_strings(_numbers(*POSITION, other), ","))
+        .select_from(pulls.join(table, table.c.pull_id == pulls.c.id))
+        # Where there are none at all, none is looked for.
+        .where(exists().select_from(table).correlate(None), *in_stretch)
+        for table, other in (
+            (pull_services, pull_services.c.service_id),
+            (deployment_pulls, deployment_pulls.c.deployment_id),
+        )
+    ]
+    return select(
+        sent.c.place, *(each.correlate(sent).scalar_subquery() for each in (merged, *others))
+    )
+
+
+def _numbers(*columns: ColumnElement[Any]) -> ColumnElement[str]:
+    """Numbers with commas between them."""
+    text: ColumnElement[str] = cast(columns[0], String)
+    for column in columns[1:]:
+        text = text + "," + cast(column, String)
+    return text
+
+
+def _listings(connection: Connection, ids: set[int]) -> dict[int, Listing]:
+    if not ids:
+        return {}
+    query = select(
+        deployments.c.id,
+        deployments.c.service_id,
+        deployments.c.environment,
+        AT,
+        deployments.c.reference_id,
+    ).where(among(deployments.c.id, "ids"), deployments.c.success.is_(true()))
+    rows = connection.execute(query, {"ids": sorted(ids)})
+    return {id_: Listing(*listing) for id_, *listing in rows}
+
+
+def _services(assigned: Sequence[Merged]) -> dict[Position, set[int]]:
+    found: dict[Position, set[int]] = defaultdict(set)
+    for at, number, service in assigned:
+        found[at, number].add(service)
+    return found
+
+
+def _by(lists: Sequence[Merged], by_id: Mapping[int, Listing]) -> dict[Position, list[Listing]]:
+    found: dict[Position, list[Listing]] = defaultdict(list)
+    for at, number, deployment in lists:
+        if deployment in by_id:
+            found[at, number].append(by_id[deployment])
+    return found
+
+
+def _known(starts: Sequence[int]) -> Sequence[int | None]:
+    if UNKNOWN not in starts:
+        return starts
+    return [None if one == UNKNOWN else one for one in starts]
+
+
+def _by_list(
+    connection: Connection,
+    selection: Selection,
+    asked: Sequence[ColumnElement[bool]],
+    start: Start,
+) -> Iterator[Found]:
+    columns = (deployments.c.id, deployments.c.deployed_at, deployments.c.reference_id)
+    query = (
+        shipped_by_list(
+            deployments.c.id, AT, deployments.c.reference_id, _text(pulls.c.id, STARTS[start])
+        )
+        .where(*asked, *of_listed(selection))
+        .group_by(*columns)
+    )
+    for id_, at, reference_id, text in connection.execute(query):
+        yield reference_id, _read(id_, at, text)
+
+
+def of_commits(
+    connection: Connection,
+    selection: Selection,
+    period: Period,
+    *,
+    with_baselines: bool,
+    with_ids: bool,
+) -> list[Shipment]:
+    """The commits on their branch in the windows of deployments, when each was made.
+
+    A commit's position is after all pull requests of its instant, as where it is matched.
+    """
+    at = branch_commits.c.committed_at
+    last = literal(LAST_NUMBER, BigInteger)
+    commits = (
+        select(_text(branch_commits.c.sha, at))
+        .where(
+            branch_commits.c.repository_id == lanes.c.repository_id,
+            branch_commits.c.branch == lanes.c.branch,
+            at >= windows.c.opened_at,
+            at <= windows.c.reached_at,
+            or_(at > windows.c.opened_at, windows.c.opened_number < last),
+            or_(at < windows.c.reached_at, windows.c.reached_number == last),
+        )
+        .correlate_except(branch_commits)
+        .scalar_subquery()
+    )
+    query = (
+        select(deployments.c.id, AT, commits)
+        .select_from(deployments)
+        .join(windows, windows.c.deployment_id == deployments.c.id)
+        .join(lanes, lanes.c.id == windows.c.lane_id)
+        .where(windows.c.raises.is_(true()), *asked_about(selection, period))
+        .order_by(*IN_ORDER)
+    )
+    if not with_baselines:
+        query = query.where(~IS_BASELINE)
+    # What has none is not left out by a condition: PostgreSQL would compute each text twice.
+    found = [_read(*row) for row in connection.execute(query) if row[2] is not None]
+    return found if with_ids else [one._replace(ids=()) for one in found]
+
+
+def _text(id_: ColumnElement[Any], start: ColumnElement[Any]) -> ColumnElement[str]:
+    """When each thing of a group began, nothing where that is not known; behind its id."""
+    began = func.coalesce(cast(as_number(start), String), "")
+    text: ColumnElement[str] = cast(id_, String) + ":" + began
+    return func.aggregate_strings(text, ",")
+
+
+def _read(id_: int, at: int, text: str) -> Shipment:
+    pairs = [one.split(":") for one in text.split(",")]
+    starts = [int(start) if start else None for _, start in pairs]
+    return Shipment(id_, at, starts, [which for which, _ in pairs])
