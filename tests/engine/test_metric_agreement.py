@@ -20,8 +20,9 @@ from shipmark.application.incidents import (
     correct_link,
     upsert_incident,
 )
+from shipmark.application.metric_facts import Asked, Measured, MetricRules
 from shipmark.application.metric_rows import metric_rows
-from shipmark.application.metrics import Asked, Measured, MetricRules, measure
+from shipmark.application.metrics import measure
 from shipmark.application.queries import Page
 from shipmark.application.record_pulls import PullFacts, record_pulls
 from shipmark.application.register import register

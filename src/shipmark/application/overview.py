@@ -4,15 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shipmark.application.metric_facts import Asked, Facts, MetricRules, leads_of
 from shipmark.application.metric_queries import StatusCount
-from shipmark.application.metrics import (
-    Asked,
-    Facts,
-    Measurement,
-    MetricRules,
-    leads_of,
-    measured,
-)
+from shipmark.application.metrics import Measurement, measured
 from shipmark.application.queries import ReadTransaction
 from shipmark.domain import metrics
 from shipmark.domain.metrics import Coverage

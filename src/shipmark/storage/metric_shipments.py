@@ -5,21 +5,16 @@ whatever number of windows and services it holds, as one text of numbers: a row 
 request costs more than all that is computed of it.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Integer,
-    Select,
     String,
     and_,
-    case,
     cast,
-    exists,
     func,
     literal,
     or_,
@@ -29,13 +24,7 @@ from sqlalchemy import (
 
 from shipmark.application.metric_queries import Selection
 from shipmark.domain.histories import (
-    History,
-    Listing,
-    Merged,
-    Position,
     Reaching,
-    Stretch,
-    in_tuples,
     stretches,
 )
 from shipmark.domain.metrics import Shipment, Start
@@ -43,14 +32,12 @@ from shipmark.domain.model import LAST_NUMBER
 from shipmark.domain.periods import Period
 from shipmark.storage.metric_edges import IN_ORDER, as_number
 from shipmark.storage.metric_filters import asked_about, of_listed
-from shipmark.storage.sent_rows import among, packed, sent_rows
+from shipmark.storage.metric_histories import POSITION, histories_of
 from shipmark.storage.shipped import shipped_by_list
 from shipmark.storage.tables import (
     branch_commits,
-    deployment_pulls,
     deployments,
     lanes,
-    pull_services,
     pulls,
     windows,
 )
@@ -63,7 +50,6 @@ STARTS: dict[Start, ColumnElement[Any]] = {
 UNKNOWN = -(2**62)
 """Stands in a text for a start that is not known."""
 
-POSITION = (as_number(pulls.c.merged_at), pulls.c.number)
 AT = as_number(deployments.c.deployed_at)
 IS_BASELINE = and_(windows.c.raises.is_(true()), windows.c.opened_at == literal(0, BigInteger))
 Found = tuple[str, Shipment]
@@ -104,7 +90,7 @@ def _by_window(
         beside.append(func.coalesce(as_number(STARTS[start]), UNKNOWN))
     place = len(POSITION) if beside else 0
     beside += [pulls.c.id] if with_ids else []
-    for stretch, history in _histories(connection, selection, found, beside):
+    for stretch, history in histories_of(connection, selection, found, beside):
         for window, merged in history.shipped(stretch.windows):
             if merged:
                 starts = _known([one[place] for one in merged])
@@ -148,103 +134,6 @@ def _windows(
         yield Reaching(
             id_, at, reference, (repository, branch), service, environment, opened, reached
         )
-
-
-def _histories(
-    connection: Connection,
-    selection: Selection,
-    found: Sequence[Stretch],
-    beside: Sequence[ColumnElement[Any]],
-) -> Iterator[tuple[Stretch, History]]:
-    if not found:
-        return
-    sent = packed((place, *one.branch, one.since, one.until) for place, one in enumerate(found))
-    rows = connection.execute(_texts(selection, beside), {"stretches": sent}).all()
-    width = len(POSITION) + len(beside)
-    listed = [in_tuples(text, 3) for *_, text in rows]
-    by_id = _listings(connection, {one[2] for each in listed for one in each})
-    for (place, merged, assigned, _), lists in zip(rows, listed, strict=True):
-        yield (
-            found[place],
-            History(
-                in_tuples(merged, width),
-                _services(in_tuples(assigned, 3)),
-                _by(lists, by_id),
-            ),
-        )
-
-
-def _texts(selection: Selection, beside: Sequence[ColumnElement[Any]]) -> Select[Any]:
-    """The numbers of what merged in each stretch, of whom it belongs to, and of what lists it."""
-    sent = sent_rows(
-        "stretches",
-        place=Integer,
-        repository_id=BigInteger,
-        branch=String,
-        since=BigInteger,
-        until=BigInteger,
-    )
-    in_stretch = (
-        pulls.c.repository_id == sent.c.repository_id,
-        pulls.c.base_ref == sent.c.branch,
-        POSITION[0] >= sent.c.since,
-        POSITION[0] <= sent.c.until,
-    )
-    text = _numbers(*POSITION, *beside)
-    if selection.author is not None:
-        # Not a condition: it has an index, by which all that the author ever merged is looked at.
-        text = case((pulls.c.author == selection.author, text))
-    merged = select(func.aggregate_strings(text, ",")).where(*in_stretch)
-    others = [
-        select(func.aggregate_strings(_numbers(*POSITION, other), ","))
-        .select_from(pulls.join(table, table.c.pull_id == pulls.c.id))
-        # Where there are none at all, none is looked for.
-        .where(exists().select_from(table).correlate(None), *in_stretch)
-        for table, other in (
-            (pull_services, pull_services.c.service_id),
-            (deployment_pulls, deployment_pulls.c.deployment_id),
-        )
-    ]
-    return select(
-        sent.c.place, *(each.correlate(sent).scalar_subquery() for each in (merged, *others))
-    )
-
-
-def _numbers(*columns: ColumnElement[Any]) -> ColumnElement[str]:
-    """Numbers with commas between them."""
-    text: ColumnElement[str] = cast(columns[0], String)
-    for column in columns[1:]:
-        text = text + "," + cast(column, String)
-    return text
-
-
-def _listings(connection: Connection, ids: set[int]) -> dict[int, Listing]:
-    if not ids:
-        return {}
-    query = select(
-        deployments.c.id,
-        deployments.c.service_id,
-        deployments.c.environment,
-        AT,
-        deployments.c.reference_id,
-    ).where(among(deployments.c.id, "ids"), deployments.c.success.is_(true()))
-    rows = connection.execute(query, {"ids": sorted(ids)})
-    return {id_: Listing(*listing) for id_, *listing in rows}
-
-
-def _services(assigned: Sequence[Merged]) -> dict[Position, set[int]]:
-    found: dict[Position, set[int]] = defaultdict(set)
-    for at, number, service in assigned:
-        found[at, number].add(service)
-    return found
-
-
-def _by(lists: Sequence[Merged], by_id: Mapping[int, Listing]) -> dict[Position, list[Listing]]:
-    found: dict[Position, list[Listing]] = defaultdict(list)
-    for at, number, deployment in lists:
-        if deployment in by_id:
-            found[at, number].append(by_id[deployment])
-    return found
 
 
 def _known(starts: Sequence[int]) -> Sequence[int | None]:
