@@ -4,14 +4,14 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, exists, false, func, or_, true
+from sqlalchemy import ColumnElement, String, and_, exists, false, func, or_, select, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from shipmark.application.metric_queries import FixRules, Selection
 from shipmark.domain.incidents import PRODUCTION
 from shipmark.domain.periods import Period
-from shipmark.storage.shipped import shipped_in_window
+from shipmark.storage.shipped import has_any, shipped_in_window
 from shipmark.storage.tables import (
     deployment_pulls,
     deployments,
@@ -55,14 +55,15 @@ def counted(selection: Selection) -> list[ColumnElement[bool]]:
 
 def _of_repository(repository_id: int) -> ColumnElement[bool]:
     """It names the repository, or names none and lists a pull request of it."""
-    listed = (
-        exists()
+    listed = has_any(
+        select(true())
         .select_from(deployment_pulls.join(pulls, pulls.c.id == deployment_pulls.c.pull_id))
         .where(
             deployment_pulls.c.deployment_id == deployments.c.id,
             _by_no_index(pulls.c.repository_id, 0) == repository_id,
-        )
-        .correlate(deployments)
+        ),
+        deployment_pulls,
+        pulls,
     )
     return or_(
         deployments.c.repository_id == repository_id,
@@ -107,18 +108,9 @@ def of_pulls(selection: Selection) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def of_listed(selection: Selection) -> list[ColumnElement[bool]]:
-    """The same of pull requests that are come by from deployments. No index serves these: by one,
-    a planner looks for each deployment at all that a repository or an author ever merged."""
-    conditions: list[ColumnElement[bool]] = []
-    if selection.repository_id is not None:
-        conditions.append(_by_no_index(pulls.c.repository_id, 0) == selection.repository_id)
-    if selection.author is not None:
-        conditions.append(_by_no_index(pulls.c.author, "") == selection.author)
-    return conditions
-
-
 def _by_no_index(column: ColumnElement[Any], nothing: Any) -> ColumnElement[Any]:
+    """The column as no index has it. By one, a planner looks for each deployment at all that a
+    repository or an author ever merged."""
     return func.coalesce(column, nothing)
 
 

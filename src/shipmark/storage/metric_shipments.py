@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     String,
     and_,
+    case,
     cast,
     func,
     literal,
@@ -30,8 +31,9 @@ from shipmark.domain.histories import (
 from shipmark.domain.metrics import Shipment, Start
 from shipmark.domain.model import LAST_NUMBER
 from shipmark.domain.periods import Period
+from shipmark.storage import metric_filters
 from shipmark.storage.metric_edges import IN_ORDER, as_number
-from shipmark.storage.metric_filters import asked_about, of_listed
+from shipmark.storage.metric_filters import asked_about
 from shipmark.storage.metric_histories import POSITION, histories_of
 from shipmark.storage.shipped import shipped_by_list
 from shipmark.storage.tables import (
@@ -149,15 +151,22 @@ def _by_list(
     start: Start,
 ) -> Iterator[Found]:
     columns = (deployments.c.id, deployments.c.deployed_at, deployments.c.reference_id)
+    # Which pull requests count narrows the text, not the rows: by a condition, a planner begins
+    # with all that a repository or an author ever merged.
+    of_these = metric_filters.of_pulls(selection)
     query = (
         shipped_by_list(
-            deployments.c.id, AT, deployments.c.reference_id, _text(pulls.c.id, STARTS[start])
+            deployments.c.id,
+            AT,
+            deployments.c.reference_id,
+            _text(pulls.c.id, STARTS[start], of_these),
         )
-        .where(*asked, *of_listed(selection))
+        .where(*asked)
         .group_by(*columns)
     )
     for id_, at, reference_id, text in connection.execute(query):
-        yield reference_id, _read(id_, at, text)
+        if text is not None:
+            yield reference_id, _read(id_, at, text)
 
 
 def of_commits(
@@ -202,10 +211,17 @@ def of_commits(
     return found if with_ids else [one._replace(ids=()) for one in found]
 
 
-def _text(id_: ColumnElement[Any], start: ColumnElement[Any]) -> ColumnElement[str]:
-    """When each thing of a group began, nothing where that is not known; behind its id."""
+def _text(
+    id_: ColumnElement[Any],
+    start: ColumnElement[Any],
+    conditions: Sequence[ColumnElement[bool]] = (),
+) -> ColumnElement[str]:
+    """When each thing of a group began that fulfils these conditions, nothing where that is not
+    known; behind its id."""
     began = func.coalesce(cast(as_number(start), String), "")
     text: ColumnElement[str] = cast(id_, String) + ":" + began
+    if conditions:
+        text = case((and_(*conditions), text))
     return func.aggregate_strings(text, ",")
 
 

@@ -144,13 +144,13 @@ def count_listed() -> ColumnElement[int]:
 
 def window_ships_any() -> ColumnElement[bool]:
     """Whether a window in the enclosing query ships anything at all."""
-    return _has_any(select(true()).select_from(pulls).where(shipped_in_window()), pulls)
+    return has_any(select(true()).select_from(pulls).where(shipped_in_window()), pulls)
 
 
 def list_ships_any() -> ColumnElement[bool]:
     """Whether a deployment in the enclosing query lists a merged pull request."""
     listed = deployment_pulls.join(pulls, pulls.c.id == deployment_pulls.c.pull_id)
-    return _has_any(
+    return has_any(
         select(true())
         .select_from(listed)
         .where(
@@ -161,6 +161,6 @@ def list_ships_any() -> ColumnElement[bool]:
     )
 
 
-def _has_any(query: Select[Any], *tables: FromClause) -> ColumnElement[bool]:
+def has_any(query: Select[Any], *tables: FromClause) -> ColumnElement[bool]:
     """EXISTS, said so that PostgreSQL looks for each row and does not first hash them all."""
     return query.limit(1).correlate_except(*tables).scalar_subquery().is_(true())
