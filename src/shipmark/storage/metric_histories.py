@@ -94,7 +94,7 @@ def _beside(column: Column[int]) -> ColumnElement[str]:
 
 def _is_any(table: FromClause) -> ColumnElement[bool]:
     """Whether there is anything in the table. Where there is not, none is looked for."""
-    first = select(table.c.pull_id).order_by(table.c.pull_id).limit(1)
+    first = select(func.min(table.c.pull_id)).select_from(table)
     return first.correlate(None).scalar_subquery().is_not(None)
 
 

@@ -1,8 +1,6 @@
 """Queries behind metrics: few rows of whole numbers, a set at a time.
 
-What many pull requests come to goes out as one text of numbers for each deployment: a row for each
-of them costs more than all that is computed of them. Quantiles are taken in Python, so that both
-databases come to the same.
+Quantiles are taken in Python, so that both databases come to the same.
 """
 
 from collections.abc import Collection, Sequence
