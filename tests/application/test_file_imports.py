@@ -31,7 +31,7 @@ from shipmark.application import change, file_steps, upload_file, uploads, valid
 from shipmark.application.change import Patch
 from shipmark.application.file_imports import FileImports, Kind, RowFilter, RowState, State
 from shipmark.application.headlines import headlines
-from shipmark.application.metrics import MetricRules
+from shipmark.application.metric_facts import MetricRules
 from shipmark.application.policy import Policy
 from shipmark.application.record_pulls import record_pulls
 from shipmark.domain.errors import ImportNotReady, InvalidFile, TransactionConflict

@@ -5,7 +5,8 @@ from typing import Any
 
 from tests.metrics_model import Metrics
 
-from shipmark.application.metrics import Measured, Measurement
+from shipmark.application.metric_facts import Measured
+from shipmark.application.metrics import Measurement
 from shipmark.storage.transaction import StorageTransaction
 
 

@@ -19,7 +19,7 @@ from shipmark.application.incidents import (
     correct_link,
     upsert_incident,
 )
-from shipmark.application.metrics import Asked
+from shipmark.application.metric_facts import Asked
 from shipmark.application.record_pulls import PullFacts, record_pulls
 from shipmark.application.register import register
 from shipmark.application.repositories import record_branch_commits, upsert_repository

@@ -12,8 +12,9 @@ from tests.engine.metric_histories import asked_of, histories, questions, tell
 from tests.metric_rows_model import Row, rows
 from tests.metrics_model import Metrics, Question
 
+from shipmark.application.metric_facts import Asked, MetricRules
 from shipmark.application.metric_rows import MetricRow, metric_rows
-from shipmark.application.metrics import Asked, MetricRules, measure
+from shipmark.application.metrics import measure
 from shipmark.application.queries import Page
 from shipmark.domain.metrics import Metric
 from shipmark.storage.database import Database

@@ -11,7 +11,7 @@ from tests.engine.metric_histories import asked_of, histories, questions, tell
 from tests.metrics_model import Metrics, Question
 from tests.reference_model import ATTRIBUTED, WAITING, Deployment
 
-from shipmark.application.metrics import MetricRules
+from shipmark.application.metric_facts import MetricRules
 from shipmark.application.overview import Health, Overview, overview
 from shipmark.application.retry import retry_claimed
 from shipmark.domain.model import Status

@@ -16,7 +16,7 @@ from shipmark.api.look_ups import LookUps
 from shipmark.api.refusals import RefusalCounter
 from shipmark.application.deliveries import Hook
 from shipmark.application.doctor import Setup
-from shipmark.application.metrics import MetricRules
+from shipmark.application.metric_facts import MetricRules
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.tokens import Token, authenticate
 from shipmark.application.works import Works

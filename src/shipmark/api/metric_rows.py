@@ -10,7 +10,7 @@ from shipmark.api import coercions
 from shipmark.api.answers import ListAnswer
 from shipmark.api.calls import Call
 from shipmark.api.decoding import Form
-from shipmark.api.metrics import NAMES, FilterArguments
+from shipmark.api.metric_arguments import NAMES, FilterArguments
 from shipmark.api.paging import LIMIT, cursor_of, cut, page
 from shipmark.api.tables import FORMAT, AnswerFormat
 from shipmark.application.metric_rows import MetricRow, metric_rows

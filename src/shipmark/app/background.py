@@ -17,7 +17,7 @@ from shipmark.application.headlines import headlines
 from shipmark.application.inbox import Inbox
 from shipmark.application.look_ups import LookUps
 from shipmark.application.loop import Loop
-from shipmark.application.metrics import MetricRules
+from shipmark.application.metric_facts import MetricRules
 from shipmark.application.policy import Policy
 from shipmark.application.rules import infer
 from shipmark.application.validate_file import Write

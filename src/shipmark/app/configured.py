@@ -8,8 +8,8 @@ from shipmark.api.webhooks_running import RunningWebhook
 from shipmark.application.deliveries import Hook
 from shipmark.application.diagnosis import ForgeSetup
 from shipmark.application.doctor import Setup
+from shipmark.application.metric_facts import MetricRules
 from shipmark.application.metric_queries import FixRules
-from shipmark.application.metrics import MetricRules
 from shipmark.application.policy import Policy
 from shipmark.connectors import argo_cd, cdevents, flux
 from shipmark.connectors.forge_servers import PUBLIC, Access

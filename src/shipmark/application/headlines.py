@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from shipmark.application.metrics import Asked, Measurement, MetricRules, headline
+from shipmark.application.metric_facts import Asked, MetricRules
+from shipmark.application.metrics import Measurement, headline
 from shipmark.application.queries import ReadTransaction
 from shipmark.domain.metrics import Metric, Quantiles
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from shipmark.application.incident_ports import IncidentFilter
-from shipmark.application.metrics import MetricRules
+from shipmark.application.metric_facts import MetricRules
 from shipmark.application.ports import Transaction
 from shipmark.application.queries import DeploymentRow, Page, ReadTransaction
 from shipmark.application.report import deployment, id_of_service

@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from shipmark.application.metrics import Asked, Facts, MetricRules, rework_reasons
+from shipmark.application.metric_facts import Asked, Facts, MetricRules
+from shipmark.application.metrics import rework_reasons
 from shipmark.application.queries import DeploymentRow, Page, PullRow, ReadTransaction
 from shipmark.domain.failures import Judged
 from shipmark.domain.metrics import Lead, Metric, Unit, each_lead
-from shipmark.domain.periods import SECOND, microseconds
+from shipmark.domain.periods import MICROSECOND, SECOND, Period, instant_of, microseconds
+
+PART = 50
+"""Of all lead times that may be on a page, the newest of so many parts is read first."""
 
 Key = tuple[int, int, int, str]
 """The place of a row in its order: an instant, and ids."""
@@ -52,13 +56,56 @@ def metric_rows(
 
     Raises as `metrics.measure` does.
     """
-    facts = Facts(tx, asked, rules, with_series=False, with_before=False)
+    return rows_of(Facts(tx, asked, rules, with_series=False, with_before=False), metric, page)
+
+
+def rows_of(facts: Facts, metric: Metric, page: Page) -> list[MetricRow]:
+    """The same from facts that are read for something else as well."""
     if metric is Metric.TIME_WAITING:
         return _waiting(facts, page)
-    found = sorted(_FOUND[metric](facts), key=lambda one: one.key, reverse=True)
-    if page.after is not None:
-        found = [one for one in found if one.key < page.after]
-    return _named(tx, found[: page.limit])
+    if metric is not Metric.LEAD_TIME_FOR_CHANGES:
+        found = _on(page, facts.period, _FOUND[metric](facts))
+        return _named(facts.tx, found[: page.limit])
+    found = []
+    for part in _newest_parts(facts, page.after):
+        found = _on(page, facts.period, _leads(part))
+        if len(found) >= page.limit:
+            break
+    return _named(facts.tx, found[: page.limit])
+
+
+def _on(page: Page, period: Period, found: Iterable[_Found]) -> list[_Found]:
+    """What is on the page and after it, in order."""
+    since = microseconds(period.since)
+    return sorted(
+        (
+            one
+            for one in found
+            if one.key[0] >= since and (page.after is None or one.key < page.after)
+        ),
+        key=lambda one: one.key,
+        reverse=True,
+    )
+
+
+def _newest_parts(facts: Facts, after: Key | None) -> list[Facts]:
+    """The end of what may be on the page, and then all of it.
+
+    What deployments shipped in a part of a period they shipped in the period. Where there is one
+    lead time for each pull request, only its last deployment counts: such parts end with the
+    period.
+    """
+    since, until = facts.period.since, facts.period.until
+    if after is not None and facts.asked.unit is not Unit.PULL_REQUEST:
+        until = min(until, max(instant_of(after[0] + 1), since + MICROSECOND))
+    parts = [
+        replace(facts.asked, since=max(since, until - (until - since) / share), until=until)
+        for share in (PART, 1)
+        if share == 1 or until - since > PART * MICROSECOND
+    ]
+    return [
+        Facts(facts.tx, part, facts.rules, with_series=False, with_before=False) for part in parts
+    ]
 
 
 def _successes(facts: Facts) -> Iterable[_Found]:
@@ -107,7 +154,6 @@ def _rework(facts: Facts) -> Iterable[_Found]:
 
 _FOUND: dict[Metric, Callable[[Facts], Iterable[_Found]]] = {
     Metric.DEPLOYMENT_FREQUENCY: _successes,
-    Metric.LEAD_TIME_FOR_CHANGES: _leads,
     Metric.CHANGE_FAILURE_RATE: _failures,
     Metric.FAILED_DEPLOYMENT_RECOVERY_TIME: _recoveries,
     Metric.DEPLOYMENT_REWORK_RATE: _rework,

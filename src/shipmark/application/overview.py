@@ -4,15 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shipmark.application.metric_facts import Asked, Facts, MetricRules
 from shipmark.application.metric_queries import StatusCount
-from shipmark.application.metrics import (
-    Asked,
-    Facts,
-    Measurement,
-    MetricRules,
-    leads_of,
-    measured,
-)
+from shipmark.application.metrics import Measurement, measured
 from shipmark.application.queries import ReadTransaction
 from shipmark.domain import metrics
 from shipmark.domain.metrics import Coverage
@@ -84,16 +78,8 @@ def overview(tx: ReadTransaction, asked: Asked, rules: MetricRules) -> Overview:
     )
 
 
-def deployments_by_service(
-    tx: ReadTransaction, asked: Asked, rules: MetricRules
-) -> tuple[Sequence[Bucket], list[ServiceSeries]]:
-    """The buckets of the period, and the deployments of each service in them, by name."""
-    facts = Facts(tx, asked, rules, with_before=False)
-    return facts.buckets, by_service(facts)
-
-
 def by_service(facts: Facts) -> list[ServiceSeries]:
-    """The same from facts that were read for something else as well."""
+    """The deployments of each service in the buckets of the period, by name."""
     cut, since = Cut.of(facts.buckets), microseconds(facts.period.since)
     counts: dict[int, Counter[tuple[int, bool]]] = defaultdict(Counter)
     for one in facts.counted:
@@ -112,30 +98,12 @@ def by_service(facts: Facts) -> list[ServiceSeries]:
     return sorted(found, key=lambda one: one.service)
 
 
-def lead_time_distribution(tx: ReadTransaction, asked: Asked, rules: MetricRules) -> list[Bar]:
-    """How many lead times of the period were how long."""
-    facts = Facts(tx, asked, rules, with_series=False, with_before=False)
-    found = leads_of(facts, facts.shipments())
-    return bars([duration for one in found for duration in one.durations])
-
-
 def bars(durations: Sequence[int]) -> list[Bar]:
     """The bars of durations in microseconds."""
     return [
         Bar(since=since / SECOND, until=None if until is None else until / SECOND, n=n)
         for since, until, n in metrics.histogram(durations)
     ]
-
-
-def attribution_health(tx: ReadTransaction, asked: Asked, rules: MetricRules) -> Health:
-    """How far the attribution of a period's deployments has come."""
-    facts = Facts(tx, asked, rules, with_series=False, with_before=False)
-    merged = tx.metrics.merged(facts.selection, facts.period)
-    unshipped = tx.metrics.unshipped(facts.selection, facts.period) if merged else 0
-    return _health(
-        tx.metrics.standings(facts.selection, facts.period),
-        Coverage(n=merged, shipped=merged - unshipped),
-    )
 
 
 def _health(rows: Sequence[StatusCount], coverage: Coverage) -> Health:

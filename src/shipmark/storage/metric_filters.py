@@ -4,14 +4,14 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, exists, false, func, or_, true
+from sqlalchemy import ColumnElement, String, and_, exists, false, func, or_, select, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from shipmark.application.metric_queries import FixRules, Selection
 from shipmark.domain.incidents import PRODUCTION
 from shipmark.domain.periods import Period
-from shipmark.storage.shipped import shipped_in_window
+from shipmark.storage.shipped import has_any, shipped_in_window
 from shipmark.storage.tables import (
     deployment_pulls,
     deployments,
@@ -49,20 +49,21 @@ def counted(selection: Selection) -> list[ColumnElement[bool]]:
     if selection.source_name is not None:
         conditions.append(deployments.c.source_name == selection.source_name)
     if selection.author is not None:
-        conditions.append(or_(*ships(pulls.c.author == selection.author)))
+        conditions.append(or_(*ships(_by_no_index(pulls.c.author, "") == selection.author)))
     return conditions
 
 
 def _of_repository(repository_id: int) -> ColumnElement[bool]:
     """It names the repository, or names none and lists a pull request of it."""
-    listed = (
-        exists()
+    listed = has_any(
+        select(true())
         .select_from(deployment_pulls.join(pulls, pulls.c.id == deployment_pulls.c.pull_id))
         .where(
             deployment_pulls.c.deployment_id == deployments.c.id,
-            pulls.c.repository_id == repository_id,
-        )
-        .correlate(deployments)
+            _by_no_index(pulls.c.repository_id, 0) == repository_id,
+        ),
+        deployment_pulls,
+        pulls,
     )
     return or_(
         deployments.c.repository_id == repository_id,
@@ -105,6 +106,12 @@ def of_pulls(selection: Selection) -> list[ColumnElement[bool]]:
     if selection.author is not None:
         conditions.append(pulls.c.author == selection.author)
     return conditions
+
+
+def _by_no_index(column: ColumnElement[Any], nothing: Any) -> ColumnElement[Any]:
+    """The column as no index has it. By one, a planner looks for each deployment at all that a
+    repository or an author ever merged."""
+    return func.coalesce(column, nothing)
 
 
 def of_lanes(selection: Selection) -> list[ColumnElement[bool]]:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, time, timedelta
 
-from shipmark.application.metrics import Asked
+from shipmark.application.metric_facts import Asked
 from shipmark.domain.metrics import Start, Unit
 from shipmark.domain.periods import Granularity
 from shipmark.web.fields import Fields

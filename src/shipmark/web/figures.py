@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shipmark.application.metrics import LeadTimes, Measured, Measurement
+from shipmark.application.metric_facts import Measured
+from shipmark.application.metrics import LeadTimes, Measurement
 from shipmark.domain import metrics
 from shipmark.domain.metrics import Metric, Quantiles
 from shipmark.domain.periods import Bucket

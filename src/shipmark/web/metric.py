@@ -6,8 +6,9 @@ from typing import Any
 
 from starlette.responses import Response
 
-from shipmark.application.metric_rows import Key, MetricRow, metric_rows
-from shipmark.application.metrics import Asked, Measurement, measure
+from shipmark.application.metric_facts import Asked, Facts
+from shipmark.application.metric_rows import Key, MetricRow, metric_rows, rows_of
+from shipmark.application.metrics import Measurement, measured
 from shipmark.application.queries import Page
 from shipmark.domain.errors import UnknownMethod
 from shipmark.domain.metrics import Metric, Start, Unit
@@ -93,8 +94,8 @@ def _metric(visit: Visit) -> Metric:
 def _read(
     visit: Visit, tx: Any, wanted: Asked, metric: Metric, page: Page
 ) -> tuple[Measurement, Rows]:
-    rules = visit.site.calls.metric_rules
-    return measure(tx, wanted, rules, (metric,)), metric_rows(tx, wanted, rules, metric, page)
+    facts = Facts(tx, wanted, visit.site.calls.metric_rules)
+    return measured(facts, (metric,)), rows_of(facts, metric, page)
 
 
 def _key_text(key: Key) -> str:

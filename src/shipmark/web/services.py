@@ -4,9 +4,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from shipmark.application import activity
-from shipmark.application.metric_rows import MetricRow, metric_rows
-from shipmark.application.metrics import Asked, Measurement, measure
+from shipmark.application import activity, metrics
+from shipmark.application.metric_facts import Asked, Facts
+from shipmark.application.metric_rows import MetricRow, rows_of
+from shipmark.application.metrics import Measurement
 from shipmark.application.queries import Page
 from shipmark.domain.metrics import Metric
 from shipmark.web.asked import RANGES, asked, chosen_range
@@ -65,10 +66,7 @@ async def shown(visit: Visit) -> Response:
 
 def measured(visit: Visit, tx: Any, wanted: Asked) -> tuple[Measurement, list[MetricRow]]:
     """The metrics of one service or repository, and the first pull requests that wait."""
-    rules = visit.site.calls.metric_rules
+    facts = Facts(tx, wanted, visit.site.calls.metric_rules)
     wanted_metrics = [one for one in Metric if one is not Metric.TIME_WAITING]
-    page = Page(limit=WAITING)
-    return (
-        measure(tx, wanted, rules, wanted_metrics),
-        metric_rows(tx, wanted, rules, Metric.TIME_WAITING, page),
-    )
+    waiting = rows_of(facts, Metric.TIME_WAITING, Page(limit=WAITING))
+    return metrics.measured(facts, wanted_metrics), waiting

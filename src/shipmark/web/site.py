@@ -10,7 +10,7 @@ from shipmark.application.change import Patch
 from shipmark.application.doctor import Setup
 from shipmark.application.file_imports import FileImport
 from shipmark.application.file_kinds import RowReaders
-from shipmark.application.metrics import MetricRules
+from shipmark.application.metric_facts import MetricRules
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.rules import RuleDraft
 from shipmark.application.upload_file import Upload

@@ -1,0 +1,225 @@
+"""What metrics are computed of: facts of a period and of the one before, each read when needed."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cached_property
+from typing import Generic, TypeVar
+
+from shipmark.application.metric_queries import FixRules, Selection
+from shipmark.application.queries import ReadTransaction
+from shipmark.application.report import id_of_repository, id_of_service
+from shipmark.domain import metrics
+from shipmark.domain.errors import InvalidArgument
+from shipmark.domain.failures import Deployed, Edges, Judged, judge
+from shipmark.domain.incidents import Happened
+from shipmark.domain.metrics import Leads, Shipment, Start, Unit
+from shipmark.domain.periods import Bucket, Cut, Granularity, Period, buckets, microseconds
+
+USUAL_LENGTH = timedelta(days=30)
+MOST_BUCKETS = 1000
+LONGEST_PERIOD = timedelta(days=3660)
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRules:
+    """What an operator may decide about metrics."""
+
+    incident_within: timedelta = timedelta(days=1)
+    fixes: FixRules = FixRules()
+
+    @property
+    def within(self) -> int:
+        return self.incident_within // timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a client asks about; what is None does not matter.
+
+    Without ``until`` it is now, and without ``since`` the thirty days before. Environments that
+    are not named are those of production. ``unit`` and ``start`` are of lead times.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    granularity: Granularity = Granularity.DAY
+    zone: tzinfo = UTC
+    service: str | None = None
+    repository: str | None = None
+    environments: tuple[str, ...] = ()
+    source: str | None = None
+    author: str | None = None
+    include_baseline: bool = False
+    start: Start = Start.MERGED
+    unit: Unit = Unit.CHANGE
+
+    def period(self, now: datetime) -> Period:
+        """Raises InvalidArgument for one that ends before it begins, or is too long."""
+        until = self.until or now
+        since = self.since or until - USUAL_LENGTH
+        if since >= until:
+            raise InvalidArgument(
+                f"since is {since.isoformat()}; it must be before until, {until.isoformat()}.",
+                argument="since",
+            )
+        if until - since > LONGEST_PERIOD:
+            raise InvalidArgument(
+                f"The period is {(until - since).days} days long; at most {LONGEST_PERIOD.days} "
+                "are measured at once.",
+                argument="since",
+            )
+        return Period(since=since, until=until)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured(Generic[Value]):
+    """A metric in the period, in the one before, and in each bucket of the period."""
+
+    now: Value
+    before: Value
+    series: tuple[tuple[Bucket, Value], ...]
+
+
+class Facts:
+    """What was read of the period and of the one before, each thing when it is first needed."""
+
+    def __init__(
+        self,
+        tx: ReadTransaction,
+        asked: Asked,
+        rules: MetricRules,
+        *,
+        with_series: bool = True,
+        with_before: bool = True,
+    ) -> None:
+        self.tx = tx
+        self.asked = asked
+        self.rules = rules
+        self.period = asked.period(tx.now)
+        since = self.period.before.since if with_before else self.period.since
+        self.both = Period(since=since, until=self.period.until)
+        self.buckets = self._buckets() if with_series else []
+
+    def _buckets(self) -> list[Bucket]:
+        found = buckets(self.period, self.asked.granularity, self.asked.zone)
+        if len(found) > MOST_BUCKETS:
+            raise InvalidArgument(
+                f"The period has {len(found)} buckets of a {self.asked.granularity}; at most "
+                f"{MOST_BUCKETS} are told. Choose a coarser granularity.",
+                argument="granularity",
+            )
+        return found
+
+    @cached_property
+    def selection(self) -> Selection:
+        asked = self.asked
+        return Selection(
+            service_id=id_of_service(self.tx, asked.service) if asked.service else None,
+            repository_id=id_of_repository(self.tx, asked.repository) if asked.repository else None,
+            environments=asked.environments,
+            source_name=asked.source,
+            author=asked.author,
+        )
+
+    @cached_property
+    def environments(self) -> tuple[str, ...]:
+        """Those that were asked about; else those that there were deployments to."""
+        found = self.asked.environments or {one.environment for one in self.deployments}
+        return tuple(sorted(found))
+
+    @cached_property
+    def deployments(self) -> list[Deployed]:
+        """All to where it is asked about, those that count and those beside them."""
+        return self.tx.metrics.deployments(self.selection, self.both)
+
+    @cached_property
+    def counted(self) -> list[Deployed]:
+        return [one for one in self.deployments if one.counted]
+
+    @cached_property
+    def edges(self) -> Edges:
+        return self.tx.metrics.edges(self.deployments, self.both)
+
+    @cached_property
+    def happened(self) -> list[Happened]:
+        before = self.edges.before.values()
+        return self.tx.metrics.happened(self.both, before, within=self.rules.within)
+
+    @cached_property
+    def judged(self) -> list[Judged]:
+        """The deployments that count, each with what became of it."""
+        judged = judge(
+            self.deployments,
+            self.edges,
+            happened=self.happened,
+            told=self.tx.metrics.told(self.both, self.edges.before.values()),
+            within=self.rules.within,
+        )
+        return [one for one in judged if one.deployed.counted]
+
+    @cached_property
+    def fixes(self) -> set[int]:
+        return self.tx.metrics.only_fixes(self.selection, self.both, self.rules.fixes)
+
+    @cached_property
+    def leads(self) -> list[Leads]:
+        """The lead times of the period and of the one before, a deployment or a change each."""
+        return leads_of(self, self.shipments())
+
+    def shipments(self, *, with_ids: bool = False) -> list[Shipment]:
+        asked = self.asked
+        return self.tx.metrics.shipments(
+            self.selection,
+            self.both,
+            start=None if asked.unit is Unit.COMMIT else asked.start,
+            with_baselines=asked.include_baseline,
+            with_ids=with_ids or asked.unit is Unit.PULL_REQUEST,
+        )
+
+    def measured(
+        self,
+        items: Iterable[Item],
+        at: Callable[[Item], int],
+        value: Callable[[Sequence[Item], Period], Value],
+    ) -> Measured[Value]:
+        """A value in both periods and in each bucket, from what lies in each by its instant."""
+        now: list[Item] = []
+        before: list[Item] = []
+        since = microseconds(self.period.since)
+        for one in items:
+            (now if at(one) >= since else before).append(one)
+        return Measured(
+            now=value(now, self.period),
+            before=value(before, self.period.before),
+            series=tuple(self._series(now, at, value)),
+        )
+
+    def _series(
+        self,
+        items: Sequence[Item],
+        at: Callable[[Item], int],
+        value: Callable[[Sequence[Item], Period], Value],
+    ) -> Iterable[tuple[Bucket, Value]]:
+        if not self.buckets:
+            return
+        cut = Cut.of(self.buckets)
+        inside: dict[int, list[Item]] = defaultdict(list)
+        for one in items:
+            inside[cut.place(at(one))].append(one)
+        for place, bucket in enumerate(self.buckets):
+            yield bucket, value(inside[place], bucket.period)
+
+
+def leads_of(facts: Facts, shipments: Sequence[Shipment]) -> list[Leads]:
+    """The lead times of each period by itself: what a pull request's last deployment is depends
+    on the period."""
+    since = microseconds(facts.period.since)
+    unit = facts.asked.unit
+    before = [one for one in shipments if one.deployed_at < since]
+    now = [one for one in shipments if one.deployed_at >= since]
+    return [*metrics.leads(before, unit), *metrics.leads(now, unit)]

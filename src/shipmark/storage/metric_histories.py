@@ -1,0 +1,130 @@
+"""The histories of branches as far as windows lie in them, whatever number of windows that is."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    case,
+    cast,
+    func,
+    select,
+    true,
+)
+
+from shipmark.application.metric_queries import Selection
+from shipmark.domain.histories import History, Listing, Position, Stretch, in_tuples
+from shipmark.storage.metric_edges import as_number
+from shipmark.storage.sent_rows import among, packed, sent_rows
+from shipmark.storage.tables import deployment_pulls, deployments, pull_services, pulls
+
+POSITION = (as_number(pulls.c.merged_at), pulls.c.number)
+
+
+def histories_of(
+    connection: Connection,
+    selection: Selection,
+    found: Sequence[Stretch],
+    beside: Sequence[ColumnElement[Any]],
+) -> Iterator[tuple[Stretch, History]]:
+    """The history of each stretch. Of a pull request, numbers are told ``beside`` its position."""
+    if not found:
+        return
+    sent = packed((place, *one.branch, one.since, one.until) for place, one in enumerate(found))
+    rows = connection.execute(_texts(selection, beside), {"stretches": sent}).all()
+    width = len(POSITION) + len(beside)
+    listed = [_by_position(text) for *_, text in rows]
+    by_id = _listings(connection, {id_ for each in listed for ids in each.values() for id_ in ids})
+    for (place, merged, assigned, _), lists in zip(rows, listed, strict=True):
+        listings = {
+            position: [by_id[id_] for id_ in ids if id_ in by_id] for position, ids in lists.items()
+        }
+        yield found[place], History(in_tuples(merged, width), _by_position(assigned), listings)
+
+
+def _texts(selection: Selection, beside: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    """The numbers of what merged in each stretch, of whom it belongs to, and of what lists it."""
+    sent = sent_rows(
+        "stretches",
+        place=Integer,
+        repository_id=BigInteger,
+        branch=String,
+        since=BigInteger,
+        until=BigInteger,
+    )
+    in_stretch = (
+        pulls.c.repository_id == sent.c.repository_id,
+        pulls.c.base_ref == sent.c.branch,
+        POSITION[0] >= sent.c.since,
+        POSITION[0] <= sent.c.until,
+    )
+    text = _numbers(*POSITION, *beside)
+    if selection.author is not None:
+        # Not a condition: it has an index, by which all that the author ever merged is looked at.
+        text = case((pulls.c.author == selection.author, text))
+    merged = select(func.aggregate_strings(text, ",")).where(*in_stretch)
+    others = [
+        select(func.aggregate_strings(_numbers(*POSITION) + "," + _beside(column), ","))
+        .select_from(pulls)
+        .where(_is_any(column.table), *in_stretch)
+        for column in (pull_services.c.service_id, deployment_pulls.c.deployment_id)
+    ]
+    return select(
+        sent.c.place, *(each.correlate(sent).scalar_subquery() for each in (merged, *others))
+    )
+
+
+def _beside(column: Column[int]) -> ColumnElement[str]:
+    """The numbers that a table has of a pull request in the enclosing query; NULL without any,
+    and so is what it is put together with."""
+    return (
+        select(func.aggregate_strings(cast(column, String), " "))
+        .where(column.table.c.pull_id == pulls.c.id)
+        .correlate(pulls)
+        .scalar_subquery()
+    )
+
+
+def _is_any(table: FromClause) -> ColumnElement[bool]:
+    """Whether there is anything in the table. Where there is not, none is looked for."""
+    first = select(func.min(table.c.pull_id)).select_from(table)
+    return first.correlate(None).scalar_subquery().is_not(None)
+
+
+def _numbers(*columns: ColumnElement[Any]) -> ColumnElement[str]:
+    """Numbers with commas between them."""
+    text: ColumnElement[str] = cast(columns[0], String)
+    for column in columns[1:]:
+        text = text + "," + cast(column, String)
+    return text
+
+
+def _listings(connection: Connection, ids: set[int]) -> dict[int, Listing]:
+    if not ids:
+        return {}
+    query = select(
+        deployments.c.id,
+        deployments.c.service_id,
+        deployments.c.environment,
+        as_number(deployments.c.deployed_at),
+        deployments.c.reference_id,
+    ).where(among(deployments.c.id, "ids"), deployments.c.success.is_(true()))
+    rows = connection.execute(query, {"ids": sorted(ids)})
+    return {id_: Listing(*listing) for id_, *listing in rows}
+
+
+def _by_position(text: str | None) -> dict[Position, set[int]]:
+    if not text:
+        return {}
+    parts = iter(text.split(","))
+    return {
+        (int(at), int(number)): set(map(int, ids.split()))
+        for at, number, ids in zip(*[parts] * 3, strict=True)
+    }

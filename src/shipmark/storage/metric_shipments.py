@@ -1,0 +1,231 @@
+"""What the deployments of a period shipped, as metrics need it: from when each thing is counted.
+
+Windows that follow one another are one stretch of their branch's history. It is read once,
+whatever number of windows and services it holds, as one text of numbers: a row for each pull
+request costs more than all that is computed of it.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+
+from shipmark.application.metric_queries import Selection
+from shipmark.domain.histories import (
+    Reaching,
+    stretches,
+)
+from shipmark.domain.metrics import Shipment, Start
+from shipmark.domain.model import LAST_NUMBER
+from shipmark.domain.periods import Period
+from shipmark.storage import metric_filters
+from shipmark.storage.metric_edges import IN_ORDER, as_number
+from shipmark.storage.metric_filters import asked_about
+from shipmark.storage.metric_histories import POSITION, histories_of
+from shipmark.storage.shipped import shipped_by_list
+from shipmark.storage.tables import (
+    branch_commits,
+    deployments,
+    lanes,
+    pulls,
+    windows,
+)
+
+STARTS: dict[Start, ColumnElement[Any]] = {
+    Start.FIRST_COMMIT: pulls.c.first_commit_at,
+    Start.OPENED: pulls.c.created_at,
+    Start.MERGED: pulls.c.merged_at,
+}
+UNKNOWN = -(2**62)
+"""Stands in a text for a start that is not known."""
+
+AT = as_number(deployments.c.deployed_at)
+IS_BASELINE = and_(windows.c.raises.is_(true()), windows.c.opened_at == literal(0, BigInteger))
+Found = tuple[str, Shipment]
+"""A shipment behind the reference_id of its deployment, which puts it in order."""
+
+
+def of_pulls(
+    connection: Connection,
+    selection: Selection,
+    period: Period,
+    start: Start,
+    *,
+    with_baselines: bool,
+    with_ids: bool,
+) -> list[Shipment]:
+    """The pull requests that deployments shipped, by window or by list."""
+    asked = asked_about(selection, period)
+    found = [
+        *_by_window(connection, selection, asked, start, with_baselines, with_ids),
+        *_by_list(connection, selection, asked, start),
+    ]
+    found.sort(key=lambda one: (one[1].deployed_at, one[0]))
+    return [one for _, one in found]
+
+
+def _by_window(
+    connection: Connection,
+    selection: Selection,
+    asked: Sequence[ColumnElement[bool]],
+    start: Start,
+    with_baselines: bool,  # noqa: FBT001
+    with_ids: bool,  # noqa: FBT001
+) -> Iterator[Found]:
+    found = stretches(_windows(connection, selection, asked, with_baselines=with_baselines))
+    # Beside its position: numbers cost what they take to read.
+    beside: list[ColumnElement[Any]] = []
+    if start is not Start.MERGED:
+        beside.append(func.coalesce(as_number(STARTS[start]), UNKNOWN))
+    place = len(POSITION) if beside else 0
+    beside += [pulls.c.id] if with_ids else []
+    for stretch, history in histories_of(connection, selection, found, beside):
+        for window, merged in history.shipped(stretch.windows):
+            if merged:
+                starts = _known([one[place] for one in merged])
+                ids = [str(one[-1]) for one in merged] if with_ids else ()
+                shipment = Shipment(window.deployment_id, window.deployed_at, starts, ids)
+                yield window.reference_id, shipment
+
+
+def _windows(
+    connection: Connection,
+    selection: Selection,
+    asked: Sequence[ColumnElement[bool]],
+    *,
+    with_baselines: bool,
+) -> Iterator[Reaching]:
+    query = (
+        select(
+            deployments.c.id,
+            AT,
+            deployments.c.reference_id,
+            lanes.c.repository_id,
+            lanes.c.branch,
+            deployments.c.service_id,
+            deployments.c.environment,
+            *map(as_number, (windows.c.opened_at, windows.c.opened_number)),
+            *map(as_number, (windows.c.reached_at, windows.c.reached_number)),
+        )
+        .select_from(deployments)
+        .join(windows, windows.c.deployment_id == deployments.c.id)
+        .join(lanes, lanes.c.id == windows.c.lane_id)
+        .where(windows.c.raises.is_(true()), *asked)
+    )
+    if not with_baselines:
+        query = query.where(~IS_BASELINE)
+    if selection.repository_id is not None:
+        query = query.where(lanes.c.repository_id == selection.repository_id)
+    for id_, at, reference, repository, branch, service, environment, *ends in connection.execute(
+        query
+    ):
+        opened, reached = (ends[0], ends[1]), (ends[2], ends[3])
+        yield Reaching(
+            id_, at, reference, (repository, branch), service, environment, opened, reached
+        )
+
+
+def _known(starts: Sequence[int]) -> Sequence[int | None]:
+    if UNKNOWN not in starts:
+        return starts
+    return [None if one == UNKNOWN else one for one in starts]
+
+
+def _by_list(
+    connection: Connection,
+    selection: Selection,
+    asked: Sequence[ColumnElement[bool]],
+    start: Start,
+) -> Iterator[Found]:
+    columns = (deployments.c.id, deployments.c.deployed_at, deployments.c.reference_id)
+    # Which pull requests count narrows the text, not the rows: by a condition, a planner begins
+    # with all that a repository or an author ever merged.
+    of_these = metric_filters.of_pulls(selection)
+    query = (
+        shipped_by_list(
+            deployments.c.id,
+            AT,
+            deployments.c.reference_id,
+            _text(pulls.c.id, STARTS[start], of_these),
+        )
+        .where(*asked)
+        .group_by(*columns)
+    )
+    for id_, at, reference_id, text in connection.execute(query):
+        if text is not None:
+            yield reference_id, _read(id_, at, text)
+
+
+def of_commits(
+    connection: Connection,
+    selection: Selection,
+    period: Period,
+    *,
+    with_baselines: bool,
+    with_ids: bool,
+) -> list[Shipment]:
+    """The commits on their branch in the windows of deployments, when each was made.
+
+    A commit's position is after all pull requests of its instant, as where it is matched.
+    """
+    at = branch_commits.c.committed_at
+    last = literal(LAST_NUMBER, BigInteger)
+    commits = (
+        select(_text(branch_commits.c.sha, at))
+        .where(
+            branch_commits.c.repository_id == lanes.c.repository_id,
+            branch_commits.c.branch == lanes.c.branch,
+            at >= windows.c.opened_at,
+            at <= windows.c.reached_at,
+            or_(at > windows.c.opened_at, windows.c.opened_number < last),
+            or_(at < windows.c.reached_at, windows.c.reached_number == last),
+        )
+        .correlate_except(branch_commits)
+        .scalar_subquery()
+    )
+    query = (
+        select(deployments.c.id, AT, commits)
+        .select_from(deployments)
+        .join(windows, windows.c.deployment_id == deployments.c.id)
+        .join(lanes, lanes.c.id == windows.c.lane_id)
+        .where(windows.c.raises.is_(true()), *asked_about(selection, period))
+        .order_by(*IN_ORDER)
+    )
+    if not with_baselines:
+        query = query.where(~IS_BASELINE)
+    # What has none is not left out by a condition: PostgreSQL would compute each text twice.
+    found = [_read(*row) for row in connection.execute(query) if row[2] is not None]
+    return found if with_ids else [one._replace(ids=()) for one in found]
+
+
+def _text(
+    id_: ColumnElement[Any],
+    start: ColumnElement[Any],
+    conditions: Sequence[ColumnElement[bool]] = (),
+) -> ColumnElement[str]:
+    """When each thing of a group began that fulfils these conditions, nothing where that is not
+    known; behind its id."""
+    began = func.coalesce(cast(as_number(start), String), "")
+    text: ColumnElement[str] = cast(id_, String) + ":" + began
+    if conditions:
+        text = case((and_(*conditions), text))
+    return func.aggregate_strings(text, ",")
+
+
+def _read(id_: int, at: int, text: str) -> Shipment:
+    pairs = [one.split(":") for one in text.split(",")]
+    starts = [int(start) if start else None for _, start in pairs]
+    return Shipment(id_, at, starts, [which for which, _ in pairs])
