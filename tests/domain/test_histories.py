@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipmark.domain.histories import History, Listing, Reaching, in_tuples, stretches
+from shipmark.domain.histories import History, Listing, Reaching, in_columns, stretches
 
 positions = st.tuples(st.integers(0, 6), st.integers(0, 3))
 windows = st.builds(
@@ -52,9 +52,10 @@ def test_a_window_ships_what_stands_in_it_for_its_service_and_was_not_listed_bef
     services: dict[tuple[int, int], set[int]],
     lists: dict[tuple[int, int], list[Listing]],
 ) -> None:
-    history = History(sorted(merged), services, lists)
+    columns = [[one[place] for one in sorted(merged)] for place in (0, 1)]
+    history = History(columns, services, lists)
     ((_, found),) = history.shipped([window])
-    assert found == [
+    assert list(zip(*found, strict=True)) == [
         one
         for one in sorted(merged)
         if window.opened < one <= window.reached
@@ -69,5 +70,5 @@ def test_a_window_ships_what_stands_in_it_for_its_service_and_was_not_listed_bef
 
 
 def test_numbers_come_in_order_whatever_order_the_database_has() -> None:
-    assert in_tuples("20,3,10,2,10,1", 2) == [(10, 1), (10, 2), (20, 3)]
-    assert in_tuples(None, 2) == []
+    assert in_columns("20,3,10,2,10,1", 2) == [[10, 10, 20], [1, 2, 3]]
+    assert in_columns(None, 2) == [[], []]

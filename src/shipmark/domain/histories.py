@@ -4,9 +4,11 @@ The same as `storage.shipped` says of one deployment or pull request, for thousa
 once. Most pull requests belong to no service and are listed nowhere; those are told apart.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import lt
 from typing import NamedTuple
 
 Position = tuple[int, int]
@@ -71,8 +73,9 @@ def stretches(windows: Iterable[Reaching]) -> list[Stretch]:
     return found
 
 
-Merged = tuple[int, ...]
-"""A pull request: its position, and whatever else is asked for."""
+Columns = Sequence[Sequence[int]]
+"""Pull requests in order of position: their instants, their numbers, and whatever else is asked
+for. Columns, since a tuple for each costs more than all that is computed of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +83,33 @@ class History:
     """The pull requests of a stretch in order; and by position the services of those that belong
     to any, and what lists them."""
 
-    merged: Sequence[Merged]
+    merged: Columns
     services: Mapping[Position, set[int]] = field(default_factory=dict)
     listings: Mapping[Position, Sequence[Listing]] = field(default_factory=dict)
 
-    def shipped(self, windows: Iterable[Reaching]) -> Iterable[tuple[Reaching, Sequence[Merged]]]:
+    def shipped(self, windows: Iterable[Reaching]) -> Iterable[tuple[Reaching, Columns]]:
         """Each window with the pull requests that its deployment ships."""
         special = sorted({*self.services, *self.listings})
         for window in windows:
-            each: Sequence[Merged] = _within(self.merged, window)
-            if special and _within(special, window):
-                each = [one for one in each if self._is_shipped((one[0], one[1]), window)]
+            since, until = self._place(window.opened), self._place(window.reached)
+            each: Columns = [column[since:until] for column in self.merged]
+            if special and bisect_right(special, window.opened) < bisect_right(
+                special, window.reached
+            ):
+                each = self._narrowed(each, window)
             yield window, each
+
+    def _place(self, position: Position) -> int:
+        """How many stand at or before a position."""
+        instants, numbers = self.merged[0], self.merged[1]
+        since = bisect_left(instants, position[0])
+        return bisect_right(numbers, position[1], since, bisect_right(instants, position[0], since))
+
+    def _narrowed(self, each: Columns, window: Reaching) -> Columns:
+        shipped = [
+            self._is_shipped(position, window) for position in zip(each[0], each[1], strict=True)
+        ]
+        return [list(compress(column, shipped)) for column in each]
 
     def _is_shipped(self, position: Position, window: Reaching) -> bool:
         belongs = self.services.get(position)
@@ -100,22 +118,11 @@ class History:
         )
 
 
-def _within(in_order: Sequence[Merged], window: Reaching) -> Sequence[Merged]:
-    """Those that stand in the window."""
-    # What stands at a position comes before what would stand at the next number.
-    (opened_at, opened), (reached_at, reached) = window.opened, window.reached
-    return in_order[
-        bisect_left(in_order, (opened_at, opened + 1)) : bisect_left(
-            in_order, (reached_at, reached + 1)
-        )
-    ]
-
-
-def in_tuples(text: str | None, width: int) -> list[Merged]:
-    """The numbers of a text, so many at a time, in order."""
-    if not text:
-        return []
-    numbers = map(int, text.split(","))
-    found = list(zip(*[numbers] * width, strict=True))
-    found.sort()
-    return found
+def in_columns(text: str | None, width: int) -> Columns:
+    """The numbers of a text, so many at a time, in order of the first two."""
+    numbers = list(map(int, text.split(","))) if text else []
+    columns = [numbers[place::width] for place in range(width)]
+    if all(map(lt, columns[0], columns[0][1:])):
+        return columns
+    in_order = sorted(zip(*columns, strict=True))
+    return [list(column) for column in zip(*in_order, strict=True)]

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from shipmark.application.metric_queries import Selection
-from shipmark.domain.histories import History, Listing, Position, Stretch, in_tuples
+from shipmark.domain.histories import History, Listing, Position, Stretch, in_columns
 from shipmark.storage.metric_edges import as_number
 from shipmark.storage.sent_rows import among, packed, sent_rows
 from shipmark.storage.tables import deployment_pulls, deployments, pull_services, pulls
@@ -46,7 +46,7 @@ def histories_of(
         listings = {
             position: [by_id[id_] for id_ in ids if id_ in by_id] for position, ids in lists.items()
         }
-        yield found[place], History(in_tuples(merged, width), _by_position(assigned), listings)
+        yield found[place], History(in_columns(merged, width), _by_position(assigned), listings)
 
 
 def _texts(selection: Selection, beside: Sequence[ColumnElement[Any]]) -> Select[Any]:

@@ -94,9 +94,9 @@ def _by_window(
     beside += [pulls.c.id] if with_ids else []
     for stretch, history in histories_of(connection, selection, found, beside):
         for window, merged in history.shipped(stretch.windows):
-            if merged:
-                starts = _known([one[place] for one in merged])
-                ids = [str(one[-1]) for one in merged] if with_ids else ()
+            if merged[0]:
+                starts = _known(merged[place])
+                ids = list(map(str, merged[-1])) if with_ids else ()
                 shipment = Shipment(window.deployment_id, window.deployed_at, starts, ids)
                 yield window.reference_id, shipment
 
