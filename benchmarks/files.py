@@ -41,7 +41,8 @@ Run = dict[str, Any]
 
 def measure(sizes: Sizes, places: Databases) -> Findings:
     """A file of deployments, on both databases."""
-    history = History(repository="bench/files", pulls=sizes.histories[0])
+    pulls = max(sizes.histories[0], sizes.file_rows // SERVICES)
+    history = History(repository="bench/files", pulls=pulls)
     file = _file(history, sizes.file_rows, places.folder)
     found = {kind: _on(kind, places, history, file, sizes) for kind in KINDS}
     waits = {kind: _waits(kind, places, history, file) for kind in KINDS}

@@ -568,6 +568,9 @@ QUESTIONS: dict[str, Callable[[FileImports], object]] = {
     "what to undo next": lambda imports: imports.applied(
         1, before=(9, "x"), limit=10, also_kept=False
     ),
+    "what to undo next, by force": lambda imports: imports.applied(
+        1, before=(9, "x"), limit=10, also_kept=True
+    ),
     "rows in a state": lambda imports: imports.rows(
         1, RowFilter(state=RowState.REFUSED), after=5, limit=10
     ),

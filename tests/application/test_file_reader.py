@@ -280,7 +280,9 @@ class TestParts:
         assert 1_000_000 < taken <= 2_000_000
         assert list(found) == []
 
-    @pytest.mark.parametrize("sent", [gzip.compress(b"service\n", mtime=0)[:-5], b"\x1f\x8bservice"])
+    @pytest.mark.parametrize(
+        "sent", [gzip.compress(b"service\n", mtime=0)[:-5], b"\x1f\x8bservice"]
+    )
     def test_a_broken_archive_is_refused(self, sent: bytes) -> None:
         parts = Parts(10_000)
         with pytest.raises(InvalidFile):

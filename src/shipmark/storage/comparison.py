@@ -53,33 +53,34 @@ SERVICES = text(
             PARTITION BY service_id, environment ORDER BY deployed_at - before DESC, deployed_at
         ) AS place
         FROM placed p WHERE before IS NOT NULL
+    ),
+    gap AS (SELECT * FROM ranked WHERE place = 1),
+    total AS (
+        SELECT p.service_id, p.environment,
+            count(*) FILTER (WHERE k.id IS NULL) AS new,
+            count(*) AS deployments,
+            min(p.deployed_at) AS first_deployed_at,
+            max(p.deployed_at) AS last_deployed_at
+        FROM placed p
+        LEFT JOIN known k ON k.id = p.id
+        GROUP BY p.service_id, p.environment
+        HAVING count(*) FILTER (WHERE k.id IS NULL) > 0
+    ),
+    shipped AS (
+        SELECT service_id, environment, count(DISTINCT pull_id) AS pull_requests
+        FROM won
+        WHERE NOT EXISTS (SELECT 1 FROM known WHERE known.id = won.deployment_id)
+        GROUP BY service_id, environment
     )
-    SELECT s.identifier AS service, p.environment,
-        count(*) FILTER (WHERE k.id IS NULL) AS new,
-        count(*) AS deployments,
-        min(p.deployed_at) AS first_deployed_at,
-        max(p.deployed_at) AS last_deployed_at,
-        (
-            SELECT count(DISTINCT won.pull_id)
-            FROM won JOIN deployments d ON d.id = won.deployment_id
-            LEFT JOIN known ON known.id = d.id
-            WHERE known.id IS NULL AND won.service_id = p.service_id
-                AND won.environment = p.environment
-        ) AS pull_requests,
-        (
-            SELECT r.before FROM ranked r WHERE r.place = 1
-                AND r.service_id = p.service_id AND r.environment = p.environment
-        ) AS gap_from,
-        (
-            SELECT r.deployed_at FROM ranked r WHERE r.place = 1
-                AND r.service_id = p.service_id AND r.environment = p.environment
-        ) AS gap_to
-    FROM placed p
-    JOIN services s ON s.id = p.service_id
-    LEFT JOIN known k ON k.id = p.id
-    GROUP BY p.service_id, p.environment
-    HAVING count(*) FILTER (WHERE k.id IS NULL) > 0
-    ORDER BY s.identifier, p.environment
+    SELECT s.identifier AS service, t.environment, t.new, t.deployments,
+        t.first_deployed_at, t.last_deployed_at,
+        coalesce(w.pull_requests, 0) AS pull_requests,
+        g.before AS gap_from, g.deployed_at AS gap_to
+    FROM total t
+    JOIN services s ON s.id = t.service_id
+    LEFT JOIN shipped w ON w.service_id = t.service_id AND w.environment = t.environment
+    LEFT JOIN gap g ON g.service_id = t.service_id AND g.environment = t.environment
+    ORDER BY s.identifier, t.environment
     """
 )
 # More than one deployment of a service and environment may ship a pull request.

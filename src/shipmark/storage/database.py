@@ -29,6 +29,14 @@ RETRYABLE_STATES = {SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE
 SQLITE_BUSY_SECONDS = 10
 """How long one process waits for another one's transaction on the same SQLite file."""
 
+SQLITE_CACHE_KIB = 16 * 1024
+"""Of pages that a connection keeps, at most. A chunk of an import changes more than SQLite's own 2
+MiB: it would write them before the commit, and read and write them again."""
+
+SQLITE_CHECKPOINT_PAGES = 4000
+"""How long the log gets before it is written to the file. SQLite's own 1,000 pages are fewer than a
+chunk of an import changes, and each would write what the next one changes again."""
+
 
 def utc_now() -> datetime:
     """The present instant."""
@@ -162,6 +170,8 @@ def _sqlite(url: URL) -> Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{SQLITE_CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {SQLITE_CHECKPOINT_PAGES}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

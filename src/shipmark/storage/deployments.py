@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     CompoundSelect,
     Connection,
+    Delete,
     Row,
     Select,
     case,
@@ -125,6 +126,10 @@ _ADD = inserted(deployments, REGISTERED + ATTRIBUTION).returning(
 _SAVE = updated(deployments, ["id"], REGISTERED + ATTRIBUTION)
 _SAVE_ATTRIBUTION = updated(deployments, ["id"], ATTRIBUTION)
 _DELETE = delete(deployments).where(among(deployments.c.id, "ids"))
+_DELETE_COMMITS, _DELETE_PULLS = (
+    delete(table).where(among(table.c.deployment_id, "ids"))
+    for table in (deployment_commits, deployment_pulls)
+)
 _LISTED_PULLS = select(deployment_pulls).where(among(deployment_pulls.c.deployment_id, "ids"))
 _NAMING = _naming()
 _STANDINGS = _standings()
@@ -190,7 +195,7 @@ class Deployments:
                 (one.id, *_registered(one), *_attribution(one.attribution)) for one in chunk
             )
             self._connection.execute(_SAVE, {"rows": sent})
-        self._delete_from(deployment_commits, [one.id for one in changed])
+        self._delete(_DELETE_COMMITS, [one.id for one in changed])
         self._add_commits((one.id, one) for one in changed)
 
     def _add_commits(self, listing: Iterable[tuple[int, Deployment]]) -> None:
@@ -203,13 +208,12 @@ class Deployments:
             self._connection.execute(insert(deployment_commits), chunk)
 
     def delete(self, ids: Collection[int]) -> None:
-        self._delete_from(deployment_commits, ids)
-        for chunk in chunks(ids):
-            self._connection.execute(_DELETE, {"ids": chunk})
+        for statement in (_DELETE_COMMITS, _DELETE):
+            self._delete(statement, ids)
 
-    def _delete_from(self, table: Any, ids: Collection[int]) -> None:
+    def _delete(self, statement: Delete, ids: Collection[int]) -> None:
         for chunk in chunks(ids):
-            self._connection.execute(delete(table).where(table.c.deployment_id.in_(chunk)))
+            self._connection.execute(statement, {"ids": chunk})
 
     def naming(self, commits: Collection[tuple[int, str]]) -> list[int]:
         repositories_of: dict[str, set[tuple[int, str]]] = defaultdict(set)
@@ -252,7 +256,7 @@ class Deployments:
             self._connection.execute(_SAVE_ATTRIBUTION, {"rows": sent})
 
     def list_pulls(self, listed: Mapping[int, Collection[int]]) -> None:
-        self._delete_from(deployment_pulls, listed.keys())
+        self._delete(_DELETE_PULLS, listed.keys())
         rows = [
             {"deployment_id": deployment_id, "pull_id": pull_id}
             for deployment_id, pull_ids in listed.items()

@@ -15,7 +15,6 @@ from sqlalchemy import (
     exists,
     func,
     insert,
-    or_,
     select,
     tuple_,
     update,
@@ -173,9 +172,15 @@ class FileImports:
         limit: int,
         also_kept: bool,
     ) -> list[FileRow]:
-        state = file_rows.c.state
-        kept = or_(state == RowState.APPLIED, state == RowState.KEPT)
-        query = _rows_of(import_id).where(kept if also_kept else state == RowState.APPLIED)
+        # One state after the other: of both at once, either database would read and sort all.
+        states = (RowState.APPLIED, RowState.KEPT) if also_kept else (RowState.APPLIED,)
+        found = [row for one in states for row in self._last_of(import_id, one, before, limit)]
+        return sorted(found, key=lambda row: (row.place, row.reference_id), reverse=True)[:limit]
+
+    def _last_of(
+        self, import_id: int, state: RowState, before: tuple[int, str] | None, limit: int
+    ) -> list[FileRow]:
+        query = _rows_of(import_id).where(file_rows.c.state == state)
         if before is not None:
             query = query.where(tuple_(*PLACE) < sent_row(before, like=PLACE))
         query = query.order_by(*(column.desc() for column in PLACE)).limit(limit)

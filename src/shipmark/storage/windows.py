@@ -10,6 +10,7 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     Boolean,
+    ColumnElement,
     CompoundSelect,
     Connection,
     Delete,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    bindparam,
     delete,
     literal,
     select,
@@ -139,6 +141,17 @@ def _covering() -> Select[Any]:
     )
 
 
+def _following(condition: ColumnElement[bool]) -> Select[Any]:
+    """The next windows of a lane, in order, of those for which the condition holds."""
+    after = tuple_(bindparam("deployed_at", type_=Instant), bindparam("reference_id", type_=String))
+    return (
+        select(windows)
+        .where(windows.c.lane_id == bindparam("lane_id"), tuple_(*ORDER) > after, condition)
+        .order_by(*ORDER)
+        .limit(PAGE)
+    )
+
+
 def _remove() -> Delete:
     gone = sent_rows("gone", lane_id=BigInteger, deployment_id=BigInteger)
     return delete(windows).where(
@@ -152,6 +165,11 @@ _COVERING = _covering()
 _ADD = inserted(windows, KEY + FIXED + MOVING)
 _SAVE = updated(windows, KEY, MOVING)
 _REMOVE = _remove()
+_RAISING_AFTER = _following(windows.c.raises.is_(true()))
+_ABOVE_AFTER = _following(
+    tuple_(*REACHED)
+    > tuple_(bindparam("mark_at", type_=Instant), bindparam("mark_number", type_=BigInteger))
+)
 _MARK_WAITING = updated(windows, ["deployment_id"], ["is_waiting"])
 _ROLLED_BACK = select(windows.c.deployment_id).where(
     among(windows.c.deployment_id, "ids"), is_rolled_back()
@@ -257,24 +275,16 @@ class OpenLane:
         first = self._followers.get((self.id, order))
         if first is not None:
             yield first
-            yield from self._pages(first.order, windows.c.raises.is_(true()))
+            yield from self._pages(first.order, _RAISING_AFTER)
 
     def above_after(self, order: Order, mark: Position) -> Iterator[Window]:
-        yield from self._pages(order, tuple_(*REACHED) > sent_row(mark, like=REACHED))
+        yield from self._pages(order, _ABOVE_AFTER, mark_at=mark.at, mark_number=mark.number)
 
-    def _pages(self, order: Order, condition: Any) -> Iterator[Window]:
+    def _pages(self, order: Order, query: Select[Any], **sent: Any) -> Iterator[Window]:
         while True:
-            query = (
-                select(windows)
-                .where(
-                    windows.c.lane_id == self.id,
-                    tuple_(*ORDER) > sent_row(order, like=ORDER),
-                    condition,
-                )
-                .order_by(*ORDER)
-                .limit(PAGE)
-            )
-            rows = self._connection.execute(query).all()
+            place = {"deployed_at": order.deployed_at, "reference_id": order.reference_id}
+            found = self._connection.execute(query, {"lane_id": self.id, **place, **sent})
+            rows = found.all()
             for row in rows:
                 yield window_of(row, row.deployment_id)
             if len(rows) < PAGE:
