@@ -58,7 +58,7 @@ def pull_conditions(filter_: PullFilter) -> list[ColumnElement[bool]]:
     if filter_.service_id is not None and not filter_.deployed:
         conditions.append(_may_go_to(filter_.service_id, assigned_only=filter_.deployed is None))
     if filter_.deployed:
-        conditions.append(or_(_is_reached(filter_), _is_listed(filter_)))
+        conditions += [_is_deployed_to(filter_), or_(_is_reached(filter_), _is_listed(filter_))]
     elif filter_.deployed is False:
         # Those that windows hold are left out by where `undeployed` looks.
         conditions.append(~_is_listed(filter_))
@@ -69,6 +69,22 @@ def _may_go_to(service_id: int, *, assigned_only: bool) -> ColumnElement[bool]:
     assigned = exists().where(pull_services.c.pull_id == pulls.c.id).correlate_except(pull_services)
     to_this = assigned.where(pull_services.c.service_id == service_id)
     return to_this if assigned_only else or_(to_this, ~assigned)
+
+
+def _is_deployed_to(filter_: PullFilter) -> ColumnElement[bool]:
+    """Whether anything can have been shipped there. Where nothing was, no pull request is looked
+    at, of which there may be a million."""
+    lane = exists().where(lanes.c.environment == filter_.environment)
+    listing = (
+        exists()
+        .select_from(
+            deployment_pulls.join(deployments, deployments.c.id == deployment_pulls.c.deployment_id)
+        )
+        .where(deployments.c.environment == filter_.environment)
+    )
+    if filter_.service_id is not None:
+        lane = lane.where(lanes.c.service_id == filter_.service_id)
+    return or_(lane.correlate(None), listing.correlate(None))
 
 
 def _is_reached(filter_: PullFilter) -> ColumnElement[bool]:
