@@ -14,10 +14,10 @@ from tests.connectors.http_forge import HTTPForge, answers, breaks_off, hangs_up
 
 from shipmark.application.backfill_forge import CLOCKS_DIFFER, LEASE, begin, claim_due, record_page
 from shipmark.application.forge_importer import ForgeImporter
+from shipmark.application.forge_ports import ForgeImport
 from shipmark.application.forges import ForgeAway, ForgeTrouble
 from shipmark.application.look_ups import LookUps
 from shipmark.application.policy import Policy
-from shipmark.application.ports import ForgeImport
 from shipmark.application.record_facts import infer_nothing
 from shipmark.application.register import register
 from shipmark.application.repositories import upsert_repository

@@ -22,9 +22,9 @@ from tests.forges.history import SIDE, TRUNK, History, Pull
 
 from shipmark.application.backfill_forge import begin, next_page, record_page
 from shipmark.application.drafts import Registration
+from shipmark.application.forge_ports import ForgeImport
 from shipmark.application.inbox import Inbox, receive
 from shipmark.application.policy import Policy
-from shipmark.application.ports import ForgeImport
 from shipmark.application.queries import Page
 from shipmark.application.register import Registered, answer, register
 from shipmark.application.repositories import upsert_repository

@@ -12,9 +12,9 @@ from shipmark.api.answers import Answer, AttributionAnswer, ListAnswer
 from shipmark.api.calls import Call
 from shipmark.api.decoding import Arguments, Form
 from shipmark.api.paging import LIMIT, cursor_of, cut, page
-from shipmark.application.ports import NamedRule
 from shipmark.application.queries import Cursor
 from shipmark.application.register import Registered
+from shipmark.application.rule_ports import NamedRule
 from shipmark.application.rules import RuleDraft, Trial, Tried
 from shipmark.domain.errors import RequiredParamsMissing, ShipmarkError
 from shipmark.domain.events import EventSource, SourceEvent

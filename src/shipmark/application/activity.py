@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from shipmark.application import report
 from shipmark.application.activity_queries import Activity
+from shipmark.application.forge_ports import ForgeImport
 from shipmark.application.metric_queries import Selection
-from shipmark.application.ports import ForgeImport
 from shipmark.application.queries import (
     DeploymentFilter,
     DeploymentRow,

@@ -11,10 +11,11 @@ from datetime import timedelta
 
 from shipmark.application.facts import Fact
 from shipmark.application.forge_answers import record_answer
+from shipmark.application.forge_ports import ForgeImport
 from shipmark.application.forges import FactsPage, Forge, ForgeAway, ForgeTrouble
 from shipmark.application.import_scope import EVERYTHING, WHOLE_PULLS, events_for_rules
 from shipmark.application.policy import Policy
-from shipmark.application.ports import ForgeImport, Transaction
+from shipmark.application.ports import Transaction
 from shipmark.application.record_facts import Inferrer
 from shipmark.domain.model import Repository
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from shipmark.application.ports import ForgeImport, NamedRule
+from shipmark.application.forge_ports import ForgeImport
 from shipmark.application.received import Budget, Kind, Refusals, Via
+from shipmark.application.rule_ports import NamedRule
 from shipmark.domain.model import Reason, Repository, Status
 
 

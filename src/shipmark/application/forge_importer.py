@@ -13,9 +13,9 @@ from shipmark.application.backfill_forge import (
     record_page,
     record_trouble,
 )
+from shipmark.application.forge_ports import ForgeImport
 from shipmark.application.forges import FactsPage, Forges, ForgeTrouble
 from shipmark.application.policy import Policy
-from shipmark.application.ports import ForgeImport
 from shipmark.application.record_facts import Inferrer, infer_nothing
 from shipmark.application.writer import Database, transact
 from shipmark.domain.model import Repository

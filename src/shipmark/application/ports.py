@@ -9,16 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from shipmark.application.deliveries import Delivery
 from shipmark.application.file_imports import FileImports
+from shipmark.application.forge_ports import (
+    Deliveries,
+    Events,
+    ForgeImports,
+    RepositoryTold,
+)
 from shipmark.application.incident_ports import Incidents
 from shipmark.application.received import Received
+from shipmark.application.rule_ports import Artifacts, DeployRules, PathRuleSets
 from shipmark.application.sessions import Sessions
 from shipmark.application.tokens import Tokens
 from shipmark.application.told import Told
-from shipmark.domain.artifacts import Commit, ServiceDeployed
 from shipmark.domain.attribution import Arrival, Candidate, Lane, Window
-from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.domain.model import (
     Attribution,
     BranchCommit,
@@ -28,8 +32,6 @@ from shipmark.domain.model import (
     Repository,
     Service,
 )
-from shipmark.domain.path_rules import PathRules
-from shipmark.domain.rules import DeployRule
 
 MOST_COUNTED = 1000
 """What is counted where a page shows a number: of so many, it says that there are as many or more.
@@ -76,56 +78,6 @@ class ServiceAssignment:
     replace: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForgeImport:
-    """How far the import of a repository from its forge has come.
-
-    A run brings all there is since an instant (None: ever). It began at ``started_at`` (None: there
-    is none under way) and goes on from ``cursor``; ``finished_at`` is when the last one ended.
-    ``attempts`` in vain and their ``error`` are those since the last page. ``reads`` is what the
-    run reads besides, as it was when it began (see `import_scope`); ``has_read``, what the last one
-    did.
-    """
-
-    repository_id: int
-    due_at: datetime
-    since: datetime | None = None
-    cursor: str | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    attempts: int = 0
-    error: str | None = None
-    reads: frozenset[str] = frozenset()
-    has_read: frozenset[str] = frozenset()
-
-
-class ForgeImports(Protocol):
-    def get(self, repository_ids: Collection[int]) -> dict[int, ForgeImport]: ...
-
-    def find_or_add(self, repository_id: int) -> ForgeImport:
-        """The import of a repository; a new one is due now."""
-
-    def replace(self, before: ForgeImport, after: ForgeImport) -> bool:
-        """Store it unless someone else began a run, or went on with one; whether it was stored."""
-
-    def claim_due(self, *, lease_until: datetime) -> ForgeImport | None:
-        """Take an import that is due, so that no other worker does until then."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepositoryTold:
-    """As of when its forge told what of a repository.
-
-    ``forge_default_branch`` is what it told; ``default_branch_set_at``, when a client said another.
-    """
-
-    named_as_of: datetime | None = None
-    default_branch_as_of: datetime | None = None
-    archived_as_of: datetime | None = None
-    forge_default_branch: str | None = None
-    default_branch_set_at: datetime | None = None
-
-
 class Repositories(Protocol):
     @property
     def added(self) -> set[int]:
@@ -159,34 +111,6 @@ class Repositories(Protocol):
         self, wanted: Collection[tuple[int, str]]
     ) -> tuple[set[int], set[tuple[int, str]]]:
         """Which of the repositories have pull requests, and which (id, branch) are a base."""
-
-
-class Events(Protocol):
-    def add(self, events: Sequence[SourceEvent]) -> list[SourceEvent]:
-        """Store events whose key is new, and answer those: of each key, the first."""
-
-
-class Deliveries(Protocol):
-    def add(self, delivery: Delivery) -> bool:
-        """Store a delivery that is due at once, unless it came before; whether it is to be done.
-
-        One that came before and was given up is due again.
-        """
-
-    def claim_due(self, *, limit: int, lease_until: datetime) -> list[Delivery]:
-        """Take deliveries that are due, so that no other worker does until then."""
-
-    def finish(
-        self, delivery_id: int, *, error: str | None = None, repository: str | None = None
-    ) -> None:
-        """Do it no more. Its body is kept only where an error says why it was given up."""
-
-    def postpone(
-        self, delivery_id: int, *, due_at: datetime, error: str, repository: str | None = None
-    ) -> None: ...
-
-    def forget(self, *, done_before: datetime) -> int:
-        """Delete deliveries that came before then and are done or given up; how many."""
 
 
 class Services(Protocol):
@@ -360,78 +284,6 @@ class Windows(Protocol):
 
     def waiting_for(self, positions: Mapping[tuple[int, str], Collection[Position]]) -> set[int]:
         """Deployments whose window, empty so far, may hold one of these (repository, branch)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedRule:
-    """A deploy rule under its name, since when it is as it is, and whether it was deleted."""
-
-    name: str
-    rule: DeployRule
-    changed_at: datetime
-    is_deleted: bool = False
-
-
-class DeployRules(Protocol):
-    def claim(self, name: str) -> tuple[int, NamedRule | None]:
-        """The id of a name, given out now if need be, and the rule that stands or stood there.
-
-        Others who change it wait until this transaction ends.
-        """
-
-    def save(self, name: str, rule: DeployRule, *, account_id: int | None) -> None:
-        """Store a rule's new version, under which it stands from now on."""
-
-    def delete(self, name: str) -> bool:
-        """Whether there was such a rule. Its versions stay, and so does its id."""
-
-    def named(self, name: str) -> NamedRule | None:
-        """The rule that stands under a name."""
-
-    def about(self, sources: Collection[EventSource]) -> list[DeployRule]:
-        """The rules about these sources, in the order of their ids."""
-
-    def past_events(
-        self, source: EventSource, *, since: datetime | None, limit: int
-    ) -> list[SourceEvent]:
-        """Events of a source, the newest first."""
-
-
-class PathRuleSets(Protocol):
-    def of(self, repository_ids: Collection[int]) -> dict[int, PathRules]:
-        """The rules in force of those repositories that have any."""
-
-    def save(self, repository_id: int, rules: PathRules, *, origin: str) -> None: ...
-
-    def delete(self, repository_id: int, *, origin: str) -> bool: ...
-
-
-class Artifacts(Protocol):
-    def save(self, ids: Collection[str], repository_id: int, commit_sha: str) -> None:
-        """What these ids lead to from now on."""
-
-    def commits(self, ids: Collection[str]) -> dict[str, Commit]:
-        """What each of these ids leads to, of those that lead anywhere."""
-
-    def add_reports(self, deployed: Collection[ServiceDeployed]) -> dict[int, ServiceDeployed]:
-        """Store what is not stored yet; that, by its id."""
-
-    def reports(self, ids: Collection[int]) -> dict[int, ServiceDeployed]:
-        """Reports, each locked: others who resolve its artifacts wait."""
-
-    def wait_for(self, waiting: Mapping[tuple[int, int], Collection[str]]) -> None:
-        """Keep the ids of artifacts, by (report, place), until they have led to a commit."""
-
-    def waiting(self, report_ids: Collection[int]) -> dict[int, set[int]]:
-        """The places of the artifacts of each report that have not led to a commit yet."""
-
-    def waiting_for(self, ids: Collection[str]) -> list[int]:
-        """The reports that wait for one of these ids, in the order of their own."""
-
-    def with_known_artifacts(self, limit: int) -> list[int]:
-        """Reports of late that wait for an artifact which nevertheless leads to a commit."""
-
-    def stop_waiting(self, resolved: Collection[tuple[int, int]]) -> None: ...
 
 
 class Transaction(Protocol):

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from shipmark.application.activity_queries import Activities
 from shipmark.application.checkup import Checkups
 from shipmark.application.metric_queries import MetricRows
-from shipmark.application.ports import LaneKey, NamedRule, Transaction
+from shipmark.application.ports import LaneKey, Transaction
+from shipmark.application.rule_ports import NamedRule
 from shipmark.domain.attribution import Window
 from shipmark.domain.model import Deployment, Order, PullRequest, Repository, Service, Status
 from shipmark.domain.path_rules import PathRules

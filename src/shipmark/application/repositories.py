@@ -7,8 +7,9 @@ from typing import Any
 
 from shipmark.application import attribute
 from shipmark.application.facts import RepositoryFacts
+from shipmark.application.forge_ports import RepositoryTold
 from shipmark.application.policy import Policy
-from shipmark.application.ports import RepositoryTold, Transaction
+from shipmark.application.ports import Transaction
 from shipmark.application.received import Kind, Via, receipts
 from shipmark.application.set_services import repair_waiting_assignments
 from shipmark.domain.errors import InvalidArgument

@@ -12,8 +12,9 @@ from datetime import datetime
 
 from shipmark.application.drafts import Registration
 from shipmark.application.policy import Policy
-from shipmark.application.ports import NamedRule, Transaction
+from shipmark.application.ports import Transaction
 from shipmark.application.register import Registered, answer, register
+from shipmark.application.rule_ports import NamedRule
 from shipmark.domain.errors import InvalidArgument, ShipmarkError
 from shipmark.domain.events import EventSource, SourceEvent, repository_number
 from shipmark.domain.rules import (

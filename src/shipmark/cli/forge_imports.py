@@ -16,10 +16,10 @@ from shipmark.app.configured import forges_of
 from shipmark.application.backfill_forge import begin, record_trouble
 from shipmark.application.facts import RepositoryFacts
 from shipmark.application.forge_importer import ForgeImporter
+from shipmark.application.forge_ports import ForgeImport
 from shipmark.application.forges import ForgeAway, ForgeTrouble
 from shipmark.application.locate import locate_repositories
 from shipmark.application.policy import Policy
-from shipmark.application.ports import ForgeImport
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.record_facts import record_facts
 from shipmark.application.rules import infer

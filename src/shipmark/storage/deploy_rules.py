@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from shipmark.application.ports import NamedRule
 from shipmark.application.queries import Page
+from shipmark.application.rule_ports import NamedRule
 from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.domain.patterns import Pattern, PatternKind
 from shipmark.domain.rules import Conditions, DeployRule, Outcome

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from shipmark.application.ports import ForgeImport
+from shipmark.application.forge_ports import ForgeImport
 from shipmark.storage.forge_tables import forge_imports
 from shipmark.storage.statements import chunks, insert_unless_there, storable
 

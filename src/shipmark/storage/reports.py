@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select, tuple_, union_all
 
-from shipmark.application.ports import NamedRule
 from shipmark.application.queries import (
     DeploymentFilter,
     DeploymentRow,
@@ -16,6 +15,7 @@ from shipmark.application.queries import (
     PullRow,
     ReachedCommit,
 )
+from shipmark.application.rule_ports import NamedRule
 from shipmark.domain.model import Deployment, Repository, Service
 from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.deployment_rows import DeploymentRows

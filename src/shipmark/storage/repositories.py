@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, Select, String, exists, or_, select, update
 
-from shipmark.application.ports import RepositoryTold
+from shipmark.application.forge_ports import RepositoryTold
 from shipmark.application.queries import Page
 from shipmark.domain.model import Repository
 from shipmark.storage.forge_tables import former_names as former_names_table

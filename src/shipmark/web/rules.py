@@ -7,8 +7,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from shipmark.application.ports import NamedRule
 from shipmark.application.queries import Page, ReadTransaction
+from shipmark.application.rule_ports import NamedRule
 from shipmark.application.rules import RuleDraft, SavedRule, Trial, Tried
 from shipmark.application.tokens import Scope
 from shipmark.domain.errors import ShipmarkError, Unavailable, UnknownMethod
