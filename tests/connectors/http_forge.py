@@ -59,6 +59,8 @@ class HTTPForge:
         forge = self
 
         class Handler(BaseHTTPRequestHandler):
+            # Head and body go out apart; else the body waits until the head is acknowledged.
+            disable_nagle_algorithm = True
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
