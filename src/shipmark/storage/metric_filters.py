@@ -12,6 +12,7 @@ from shipmark.application.metric_queries import FixRules, Selection
 from shipmark.domain.incidents import PRODUCTION
 from shipmark.domain.periods import Period
 from shipmark.storage.shipped import has_any, shipped_in_window
+from shipmark.storage.statements import by_no_index
 from shipmark.storage.tables import (
     deployment_pulls,
     deployments,
@@ -49,7 +50,7 @@ def counted(selection: Selection) -> list[ColumnElement[bool]]:
     if selection.source_name is not None:
         conditions.append(deployments.c.source_name == selection.source_name)
     if selection.author is not None:
-        conditions.append(or_(*ships(_by_no_index(pulls.c.author, "") == selection.author)))
+        conditions.append(or_(*ships(by_no_index(pulls.c.author, "") == selection.author)))
     return conditions
 
 
@@ -60,7 +61,7 @@ def _of_repository(repository_id: int) -> ColumnElement[bool]:
         .select_from(deployment_pulls.join(pulls, pulls.c.id == deployment_pulls.c.pull_id))
         .where(
             deployment_pulls.c.deployment_id == deployments.c.id,
-            _by_no_index(pulls.c.repository_id, 0) == repository_id,
+            by_no_index(pulls.c.repository_id, 0) == repository_id,
         ),
         deployment_pulls,
         pulls,
@@ -106,12 +107,6 @@ def of_pulls(selection: Selection) -> list[ColumnElement[bool]]:
     if selection.author is not None:
         conditions.append(pulls.c.author == selection.author)
     return conditions
-
-
-def _by_no_index(column: ColumnElement[Any], nothing: Any) -> ColumnElement[Any]:
-    """The column as no index has it. By one, a planner looks for each deployment at all that a
-    repository or an author ever merged."""
-    return func.coalesce(column, nothing)
 
 
 def of_lanes(selection: Selection) -> list[ColumnElement[bool]]:

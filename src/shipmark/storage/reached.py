@@ -29,7 +29,7 @@ from shipmark.domain.attribution import Window
 from shipmark.domain.model import LAST_NUMBER
 from shipmark.storage.commits import counts
 from shipmark.storage.shipped import POSITION
-from shipmark.storage.statements import sent_row
+from shipmark.storage.statements import by_no_index, sent_row
 from shipmark.storage.tables import branch_commits, pull_commits, pulls
 
 COMMIT = (branch_commits.c.committed_at, branch_commits.c.sha)
@@ -104,7 +104,7 @@ def _brought(window: Window, lane: LaneKey, after: Sequence[Any] | None) -> list
         tuple_(*POSITION) > sent_row(window.opened, like=POSITION),
         tuple_(*POSITION) <= sent_row(window.reached, like=POSITION),
         # A branch that they were merged to counts, whoever told of its commits.
-        home() == pulls.c.id,
+        home() == by_no_index(pulls.c.id, 0),
     ]
     if after is not None:
         conditions += [
@@ -134,7 +134,8 @@ def _brought(window: Window, lane: LaneKey, after: Sequence[Any] | None) -> list
         for having, sha in (
             (pulls, pulls.c.merge_commit_sha),
             (pulls, pulls.c.head_sha),
-            (listed, pull_commits.c.sha),
+            # Else SQLite would compare each commit of the branch with each pull request.
+            (listed, by_no_index(pull_commits.c.sha, "")),
         )
     ]
 
@@ -144,8 +145,9 @@ def home() -> ColumnElement[int | None]:
     branch; NULL: none did."""
     bringing = pulls.alias("bringing")
     merged_here = (
-        bringing.c.repository_id == branch_commits.c.repository_id,
-        bringing.c.base_ref == branch_commits.c.branch,
+        # By an index of the branch, SQLite would look for each commit at all that merged to it.
+        by_no_index(bringing.c.repository_id, 0) == branch_commits.c.repository_id,
+        by_no_index(bringing.c.base_ref, "") == branch_commits.c.branch,
         bringing.c.merged_at.is_not(None),
     )
     asked = select(bringing.c.id, bringing.c.merged_at, bringing.c.number).where(*merged_here)

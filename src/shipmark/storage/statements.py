@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Insert,
     Table,
+    func,
     literal,
     tuple_,
 )
@@ -54,6 +55,11 @@ def before(
 ) -> ColumnElement[bool]:
     """Strictly before, compared as rows."""
     return tuple_(*first) < tuple_(*second)
+
+
+def by_no_index(column: ColumnElement[Any], nothing: Any) -> ColumnElement[Any]:
+    """The column as no index has it, where a planner would choose one of too many rows."""
+    return func.coalesce(column, nothing)
 
 
 def storable(error: str) -> str:
