@@ -31,6 +31,8 @@ from shipmark.domain.periods import (
 USUAL_LENGTH = timedelta(days=30)
 MOST_BUCKETS = 1000
 LONGEST_PERIOD = timedelta(days=3660)
+LATEST = datetime(9998, 1, 1, tzinfo=UTC)
+"""Periods end by then: the bucket after the last one has to have a date, too."""
 MOST_WAITING = 10_000
 """Pull requests that wait in one lane and are looked at: where so many do, no median is missed."""
 
@@ -72,8 +74,13 @@ class Asked:
     unit: Unit = Unit.CHANGE
 
     def period(self, now: datetime) -> Period:
-        """Raises InvalidArgument for one that ends before it begins, or is too long."""
+        """Raises InvalidArgument for one that ends before it begins, is too long or too late."""
         until = self.until or now
+        if until > LATEST:
+            raise InvalidArgument(
+                f"until is {until.isoformat()}; it must be before the year {LATEST.year}.",
+                argument="until",
+            )
         since = self.since or until - USUAL_LENGTH
         if since >= until:
             raise InvalidArgument(

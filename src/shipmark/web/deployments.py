@@ -80,14 +80,15 @@ class Question:
 
 def question(fields: Fields) -> Question:
     """What a query string asks."""
+    since, until = fields.times()
     return Question(
         filter=DeploymentFilter(
             environment=fields.text("environment"),
             source_name=fields.text("source"),
             success=fields.flag("success"),
             status=fields.choice("status", Status),
-            since=fields.since(),
-            until=fields.until(),
+            since=since,
+            until=until,
         ),
         text=fields.text("q"),
         service=fields.text("service"),

@@ -46,12 +46,13 @@ async def listed(visit: Visit) -> Response:
 
 
 def _filter(fields: Fields) -> IncidentFilter:
+    since, until = fields.times()
     return IncidentFilter(
         environment=fields.text("environment"),
         priority=fields.text("priority"),
         resolved=fields.flag("resolved"),
-        since=fields.since(),
-        until=fields.until(),
+        since=since,
+        until=until,
     )
 
 

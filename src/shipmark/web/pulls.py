@@ -55,12 +55,13 @@ async def explorer(visit: Visit) -> Response:
 
 
 def _filter(fields: Fields) -> PullFilter:
+    since, until = fields.times()
     return PullFilter(
         author=fields.text("author"),
         deployed=fields.flag("deployed"),
         environment=fields.text("environment") or DEFAULT_ENVIRONMENT,
-        since=fields.since(),
-        until=fields.until(),
+        since=since,
+        until=until,
     )
 
 

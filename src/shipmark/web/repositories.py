@@ -4,9 +4,9 @@ from starlette.responses import Response
 
 from shipmark.application import activity
 from shipmark.application.queries import Page
+from shipmark.domain.errors import RepositoryNotFound, UnknownMethod
 from shipmark.web.asked import RANGES, asked, chosen_range
 from shipmark.web.charts.deployments import deployments
-from shipmark.web.figures import tiles
 from shipmark.web.services import measured
 from shipmark.web.visit import Visit
 
@@ -30,9 +30,12 @@ async def shown(visit: Visit) -> Response:
     """A repository: its deployments, how it is doing, what waits, and its last import."""
     name = visit.path("name")
     wanted = asked(visit.query, visit.now, repository=name)
-    view, measurement, waiting = await visit.read(
-        lambda tx: (activity.repository_view(tx, name), *measured(visit, tx, wanted))
-    )
+    try:
+        view, figures, waiting = await visit.read(
+            lambda tx: (activity.repository_view(tx, name), *measured(visit, tx, wanted))
+        )
+    except RepositoryNotFound as error:
+        raise UnknownMethod(error.message) from None
     title = "Deployments by environment"
     return visit.render(
         "repository.html",
@@ -45,7 +48,7 @@ async def shown(visit: Visit) -> Response:
         )
         if view.deployments
         else None,
-        tiles=tiles(measurement),
+        tiles=figures,
         waiting=waiting,
         range=chosen_range(visit),
         ranges=RANGES,

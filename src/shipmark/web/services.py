@@ -1,17 +1,18 @@
 """Services: the list, and a page for each."""
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
 
 from shipmark.application import activity
 from shipmark.application.metric_rows import MetricRow, metric_rows
-from shipmark.application.metrics import Asked, Measurement, measure
+from shipmark.application.metrics import Asked, measure
 from shipmark.application.queries import Page
 from shipmark.domain.metrics import Metric
 from shipmark.web.asked import RANGES, asked, chosen_range
 from shipmark.web.charts.deployments import deployments
-from shipmark.web.figures import tiles
+from shipmark.web.figures import Tile, tiles
 from shipmark.web.visit import Visit
 
 PATH = "/services"
@@ -36,7 +37,7 @@ async def shown(visit: Visit) -> Response:
     identifier = visit.path("identifier")
     ahead, behind = visit.query.text("ahead"), visit.query.text("behind")
     wanted = asked(visit.query, visit.now, service=identifier)
-    view, measurement, waiting = await visit.read(
+    view, figures, waiting = await visit.read(
         lambda tx: (
             activity.service_view(tx, identifier, ahead=ahead, behind=behind),
             *measured(visit, tx, wanted),
@@ -54,7 +55,7 @@ async def shown(visit: Visit) -> Response:
         )
         if view.deployments
         else None,
-        tiles=tiles(measurement),
+        tiles=figures,
         waiting=waiting,
         environments=[(one.environment, one.environment) for one in view.places],
         range=chosen_range(visit),
@@ -63,12 +64,13 @@ async def shown(visit: Visit) -> Response:
     )
 
 
-def measured(visit: Visit, tx: Any, wanted: Asked) -> tuple[Measurement, list[MetricRow]]:
-    """The metrics of one service or repository, and the first pull requests that wait."""
+def measured(visit: Visit, tx: Any, wanted: Asked) -> tuple[list[Tile], list[MetricRow]]:
+    """The metrics of one service or repository, and the first pull requests that wait, whenever
+    they merged. Of a range that cannot be measured there are none, and the page says why."""
     rules = visit.site.calls.metric_rules
     wanted_metrics = [one for one in Metric if one is not Metric.TIME_WAITING]
-    page = Page(limit=WAITING)
-    return (
-        measure(tx, wanted, rules, wanted_metrics),
-        metric_rows(tx, wanted, rules, Metric.TIME_WAITING, page),
-    )
+    found: list[Tile] = []
+    with visit.query.refusing():
+        found = tiles(measure(tx, wanted, rules, wanted_metrics))
+    ever, page = replace(wanted, since=None, until=None), Page(limit=WAITING)
+    return found, metric_rows(tx, ever, rules, Metric.TIME_WAITING, page)
