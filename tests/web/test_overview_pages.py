@@ -135,7 +135,8 @@ def test_a_page_of_one_service_or_repository_says_what_cannot_be_and_shows_the_r
     for path in (f"/services/{shop.service}", f"/repositories/{shop.repository}"):
         assert person.get(path, **query).status_code == 400
         assert said in person.words
-        assert "Waiting for production" in person.words and "#5" in person.words
+        assert "Waiting for production" in person.words
+        assert "#5" in person.words
         unknown = path.replace(shop.service, "nobody").replace(shop.repository, "no/where")
         assert person.get(unknown, **query).status_code == 404
 
