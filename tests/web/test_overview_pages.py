@@ -71,6 +71,13 @@ def test_the_overview_tells_what_waits_and_where(person: Person, shop: Shop) -> 
     assert f"{shop.service} staging 1" in overview(person, shop, environment="staging")
 
 
+def test_each_deployment_counts_once_in_the_attribution(person: Person, shop: Shop) -> None:
+    words = overview(person, shop).partition(" Attribution ")[2]
+    assert words.startswith("Deployments 4 Attributed 2 Pending 1 Show")
+    assert "Expired 0 Without pull requests 0 " in words
+    assert "Failed, shipping nothing 1 " in words
+
+
 def test_the_overview_links_to_what_has_no_pull_requests(person: Person, shop: Shop) -> None:
     overview(person, shop)
     for said, name in (("Show pending deployments", "waits"), ("3 are not", "#5")):

@@ -81,5 +81,6 @@ def _rows_of(visit: Visit, found: Overview) -> dict[str, str]:
         "pending": visit.link("/deployments", **said, **times, status="pending"),
         "expired": visit.link("/deployments", **said, **times, status="expired"),
         "none": visit.link("/deployments", **said, **times, status="none", success="yes"),
+        "failed": visit.link("/deployments", **said, **times, status="none", success="no"),
         "unshipped": visit.link("/pulls", **of_pulls, **times, deployed="no"),
     }
