@@ -87,7 +87,7 @@ def tile(found: Measurement, metric: Metric) -> Tile:
 
 
 def _before(metric: Metric, measured: Measured[Any]) -> str:
-    """The value of the period before. Frequencies are in the unit of the value they stand beside."""
+    """The value of the period before; a frequency in the unit of the one it stands beside."""
     now, before = (NUMBERS[metric](one) for one in (measured.now, measured.before))
     if metric is Metric.DEPLOYMENT_FREQUENCY:
         return per_day(before, as_is=now)

@@ -7,7 +7,7 @@ from shipmark.application.queries import Page
 from shipmark.domain.errors import RepositoryNotFound, UnknownMethod
 from shipmark.web.asked import RANGES, asked, chosen_range
 from shipmark.web.charts.deployments import deployments
-from shipmark.web.services import measured
+from shipmark.web.services import measured, timeline_title
 from shipmark.web.visit import Visit
 
 PATH = "/repositories"
@@ -36,7 +36,6 @@ async def shown(visit: Visit) -> Response:
         )
     except RepositoryNotFound as error:
         raise UnknownMethod(error.message) from None
-    title = "Deployments by environment"
     return visit.render(
         "repository.html",
         view=view,
@@ -44,7 +43,12 @@ async def shown(visit: Visit) -> Response:
         here=f"/repositories/{name}",
         named={"repository": view.repository.name},
         chart=await visit.drawn(
-            deployments(view.deployments, view.places, title=title, with_service=True)
+            deployments(
+                view.deployments,
+                view.places,
+                title=timeline_title(view.deployments),
+                with_service=True,
+            )
         )
         if view.deployments
         else None,

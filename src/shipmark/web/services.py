@@ -1,5 +1,6 @@
 """Services: the list, and a page for each."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,7 @@ from starlette.responses import Response
 from shipmark.application import activity
 from shipmark.application.metric_rows import MetricRow, metric_rows
 from shipmark.application.metrics import Asked, measure
-from shipmark.application.queries import Page
+from shipmark.application.queries import DeploymentRow, Page
 from shipmark.domain.metrics import Metric
 from shipmark.web.asked import RANGES, asked, chosen_range
 from shipmark.web.charts.deployments import deployments
@@ -43,7 +44,6 @@ async def shown(visit: Visit) -> Response:
             *measured(visit, tx, wanted),
         )
     )
-    title = "Deployments by environment"
     return visit.render(
         "service.html",
         view=view,
@@ -51,7 +51,12 @@ async def shown(visit: Visit) -> Response:
         here=f"/services/{identifier}",
         named={"service": identifier},
         chart=await visit.drawn(
-            deployments(view.deployments, view.places, title=title, with_service=False)
+            deployments(
+                view.deployments,
+                view.places,
+                title=timeline_title(view.deployments),
+                with_service=False,
+            )
         )
         if view.deployments
         else None,
@@ -62,6 +67,14 @@ async def shown(visit: Visit) -> Response:
         ranges=RANGES,
         filters=visit.query.kept("range", "since", "until"),
     )
+
+
+def timeline_title(newest: Sequence[DeploymentRow]) -> str:
+    """What a drawing of deployments covers, whatever range the metrics are of."""
+    if len(newest) < activity.DRAWN:
+        return "Deployments by environment, all there are"
+    since = newest[-1].deployment.deployed_at
+    return f"Deployments by environment, the newest {len(newest)}, since {since:%Y-%m-%d}"
 
 
 def measured(visit: Visit, tx: Any, wanted: Asked) -> tuple[list[Tile], list[MetricRow]]:
