@@ -296,3 +296,11 @@ def test_incidents_are_narrowed_by_filters(person: Person, shop: Shop) -> None:
         assert {name for name in ("One", "Two") if f">{name}<" in person.page.text} == names
     assert person.get("/incidents", since="x").status_code == 400
     assert person.get("/incidents/999999999").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/deployments", "/pulls", "/incidents"])
+def test_a_filter_that_names_no_service_says_so(person: Person, shop: Shop, path: str) -> None:
+    assert person.get(path, service="nobody").status_code == 200
+    assert "There is no service 'nobody'." in person.words
+    person.get(path, service=shop.service, since="1999-01-01", until="1999-01-02")
+    assert "There is no service" not in person.words

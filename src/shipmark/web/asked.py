@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, time, timedelta
 
 from shipmark.application.metrics import Asked
+from shipmark.application.report import id_of_service
 from shipmark.domain.metrics import Start, Unit
 from shipmark.domain.periods import Granularity
 from shipmark.web.fields import Fields
@@ -60,6 +61,14 @@ def _granularity(since: datetime | None, until: datetime) -> Granularity:
 
 def _names(text: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for one in (text or "").split(",") if (name := one.strip())))
+
+
+async def unknown_service(visit: Visit) -> str | None:
+    """The service that a filter names, where there is none: then nothing can be found."""
+    name = visit.query.text("service")
+    if name is None or await visit.read(lambda tx: id_of_service(tx, name)):
+        return None
+    return name
 
 
 def chosen_range(visit: Visit) -> str | None:

@@ -12,6 +12,7 @@ from shipmark.application.report import Reported
 from shipmark.application.search import NEWEST, Found, find_deployments
 from shipmark.domain.model import Status
 from shipmark.web import words
+from shipmark.web.asked import unknown_service
 from shipmark.web.downloads import csv_file, csv_lines
 from shipmark.web.fields import Fields, cursor_text
 from shipmark.web.visit import Visit
@@ -103,6 +104,7 @@ async def explorer(visit: Visit) -> Response:
         rows=found.rows[:SHOWN],
         next=_next(found.rows),
         is_cut=found.is_cut,
+        unknown=None if found.rows else await unknown_service(visit),
         filters=visit.query.kept(*FILTERS),
         statuses=STATUSES,
         outcomes=OUTCOMES,

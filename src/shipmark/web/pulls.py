@@ -11,6 +11,7 @@ from shipmark.application.search import NEWEST, Found, find_pulls
 from shipmark.application.whereabouts import Whereabouts, whereabouts
 from shipmark.domain.errors import PullNotFound, RepositoryNotFound
 from shipmark.domain.model import BEGINNING, DEFAULT_ENVIRONMENT
+from shipmark.web.asked import unknown_service
 from shipmark.web.fields import Fields, cursor_text
 from shipmark.web.visit import Visit
 
@@ -50,6 +51,7 @@ async def explorer(visit: Visit) -> Response:
         rows=found.rows[:SHOWN],
         next=_next(found.rows),
         is_cut=found.is_cut,
+        unknown=None if found.rows else await unknown_service(visit),
         filters=fields.kept(*FILTERS),
         deployed=DEPLOYED,
         newest=NEWEST,
