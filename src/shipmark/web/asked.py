@@ -1,6 +1,7 @@
 """What the address asks of metrics: a range of time, and of which deployments."""
 
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 
 from shipmark.application.metrics import Asked
 from shipmark.application.report import id_of_service
@@ -66,9 +67,10 @@ def _names(text: str | None) -> tuple[str, ...]:
 async def unknown_service(visit: Visit) -> str | None:
     """The service that a filter names, where there is none: then nothing can be found."""
     name = visit.query.text("service")
-    if name is None or await visit.read(lambda tx: id_of_service(tx, name)):
+    if name is None:
         return None
-    return name
+    id_ = await visit.read(partial(id_of_service, identifier=name))
+    return None if id_ else name
 
 
 def chosen_range(visit: Visit) -> str | None:

@@ -34,7 +34,8 @@ def lines_over_time(
     kind: str,
     widened: bool = False,
 ) -> Chart:
-    """Lines that have gaps where nothing is known."""
+    """Lines that have gaps where nothing is known. ``widened``: small values are told apart beside
+    large ones."""
     chart = _chart(buckets, series, title=title, text=text, amount=amount, kind=kind, mark="line")
     if widened:
         chart.specification["encoding"]["y"] |= {
