@@ -36,7 +36,9 @@ async function drawChart(figure) {
 // A navigation that is too wide begins where one is.
 function showSection() {
   const here = document.querySelector(".top .sections [aria-current]");
-  if (here) here.scrollIntoView({ block: "nearest", inline: "center" });
+  if (!here) return;
+  const bar = here.closest(".sections");
+  bar.scrollLeft = here.offsetLeft - bar.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2;
 }
 
 // Filters apply when one is chosen.
