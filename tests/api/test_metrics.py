@@ -334,6 +334,9 @@ def _csv(shop: Shop, method: str, **arguments: Any) -> list[dict[str, str]]:
         ("until", "never"),
         ("since", "2025-01-01"),
         ("since", "2010-01-01"),
+        ("since", "0001-01-01"),
+        ("until", "0001-01-01"),
+        ("until", "9999-12-31T23:59:59Z"),
         ("start", "closed"),
         ("unit", "line"),
         ("include_baseline", "perhaps"),
@@ -347,6 +350,14 @@ def _csv(shop: Shop, method: str, **arguments: Any) -> list[dict[str, str]]:
 def test_what_is_wrong_is_refused(shop: Shop, argument: str, value: Any) -> None:
     refusal = shop.server.refusal("metrics.get", **DAY | {argument: value})
     assert refusal.what == (422, "invalid_arguments", argument)
+
+
+def test_no_period_ends_where_time_does(shop: Shop) -> None:
+    last: dict[str, Any] = {"since": "9999-12-01", "until": "9999-12-31", "tz": "Pacific/Apia"}
+    for granularity in ("day", "month"):
+        refusal = shop.server.refusal("metrics.get", **last, granularity=granularity)
+        assert refusal.what == (422, "invalid_arguments", "until")
+        assert "9999-12-31" in refusal.message
 
 
 def test_too_many_buckets_are_refused(shop: Shop) -> None:

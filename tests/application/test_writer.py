@@ -11,7 +11,7 @@ from shipmark.application import writer as module
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.writer import Work, Writer, one_by_one, transact
 from shipmark.domain.errors import PullNotFound, ShipmarkError, TransactionConflict, Unavailable
-from shipmark.storage.database import Database
+from shipmark.storage.database import SQLITE_BUSY_SECONDS, Database
 
 PATIENCE = 30
 
@@ -170,6 +170,10 @@ def test_a_transaction_that_loses_a_race_is_tried_again(database: Database) -> N
 
     assert transact(database, lose_twice) == "a"
     assert stored(database) == ["a"]
+
+
+def test_a_lock_of_sqlite_is_waited_for_once() -> None:
+    assert module.LONGEST_TRY <= SQLITE_BUSY_SECONDS
 
 
 @pytest.mark.parametrize("limit", [("ATTEMPTS", 3), ("LONGEST_TRY", 0)])

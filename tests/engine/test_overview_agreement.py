@@ -101,11 +101,8 @@ def _health_agrees(
     standing = {one.reference_id: model.answers.standing(one.reference_id) for one in counted}
     statuses = Counter(status for status, _ in standing.values())
     waiting = {name for name, (status, _) in standing.items() if status == WAITING}
-    without = [
-        standing[one.reference_id][1]
-        for one in counted
-        if one.success and standing[one.reference_id][0] != ATTRIBUTED
-    ]
+    nothing = [one for one in counted if standing[one.reference_id][0] not in (ATTRIBUTED, WAITING)]
+    without = [standing[one.reference_id][1] for one in nothing if one.success]
     reasons = Counter(
         "redeploy_or_rollback" if why in ("redeploy", "rollback") else why for why in without
     )
@@ -115,6 +112,7 @@ def _health_agrees(
         pending=len(waiting - expired),
         expired=len(waiting & expired),
         without_pull_requests=len(without),
+        failed=len(nothing) - len(without),
         reasons={str(why): n for why, n in reasons.items()},
         coverage=health.coverage,
     )

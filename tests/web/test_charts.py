@@ -1,15 +1,27 @@
 """Charts are drawn by a process of its own, and a chart that cannot be drawn is a table."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeVar
 
+import pytest
+
+from shipmark.web.charts import drawing as module
 from shipmark.web.charts.drawing import Drawing
 from shipmark.web.charts.lead_times import lead_times
 from shipmark.web.charts.specification import Specification, bars
 
 Result = TypeVar("Result")
+HANGS_AFTER_ONE = """
+import sys
+sys.stdin.readline()
+print('{"answer": "drawn"}', flush=True)
+while True:
+    sys.stdin.readline()
+"""
 BARS = bars(title="T", text="t", values=[("a", 1), ("<b>", 2)], category="C", amount="A")
 
 
@@ -54,6 +66,24 @@ def test_a_process_that_ended_is_started_again() -> None:
         return [first, await one.svg(other)]
 
     assert None not in drawing(use)
+
+
+def test_a_process_that_hangs_is_given_up_and_another_draws_the_next(tmp_path: Path) -> None:
+    hangs_once = tmp_path / "hangs.py"
+    hangs_once.write_text(HANGS_AFTER_ONE)
+
+    async def use(one: Drawing) -> list[str | None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "COMMAND", (sys.executable, str(hangs_once)))
+            patch.setattr(module, "PATIENCE", 0.1)
+            drawn = [await one.svg(BARS.specification | {"height": n}) for n in (1, 2)]
+        return [*drawn, await one.svg(BARS.specification)]
+
+    first, hung, next_ = drawing(use)
+    assert first == "drawn"
+    assert hung is None
+    assert next_ is not None
+    assert next_.startswith("<svg")
 
 
 def test_the_script_makes_no_functions_of_text_by_itself() -> None:

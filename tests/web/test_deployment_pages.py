@@ -8,6 +8,8 @@ import pytest
 from tests.shops import Shop, when
 from tests.web.people import Person
 
+from shipmark.application.search import MOST_FOUND
+
 
 @pytest.fixture
 def person(shop: Shop, person: Person) -> Person:
@@ -94,6 +96,18 @@ def test_a_search_finds_what_is_remembered(
 ) -> None:
     text = text.format(repository=shop.repository, sha2=shop.sha(2).upper(), short3=shop.sha(3)[:7])
     assert found(person, shop, q=text, repository=shop.repository) == names
+
+
+def test_a_search_that_stops_says_so(shop: Shop, person: Person) -> None:
+    for number in range(MOST_FOUND - 1):
+        deploy(shop, 10, f"many{number:03}")
+    found(person, shop, q=f"{shop.repository}/many")
+    assert "There may be more" not in person.words
+    deploy(shop, 10, "many999")
+    found(person, shop, q=f"{shop.repository}/many")
+    assert "There may be more: a search stops at 200 deployments" in person.words
+    found(person, shop, repository=shop.repository)
+    assert "There may be more" not in person.words
 
 
 def test_pages_follow_each_other_without_gap_or_repeat(shop: Shop, person: Person) -> None:

@@ -134,10 +134,11 @@ def test_light_and_dark_stay_chosen(opened: Window) -> None:
 
 
 def test_the_keyboard_skips_to_the_content(opened: Window) -> None:
-    opened.page.keyboard.press("Tab")
-    assert opened.page.evaluate("document.activeElement.textContent") == "Skip to content"
-    opened.page.keyboard.press("Enter")
-    assert opened.page.evaluate("document.activeElement.id") == "main"
+    page = opened.page
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,13 @@ def test_the_overview_tells_what_waits_and_where(person: Person, shop: Shop) -> 
     assert f"{shop.service} staging 1" in overview(person, shop, environment="staging")
 
 
+def test_each_deployment_counts_once_in_the_attribution(person: Person, shop: Shop) -> None:
+    words = overview(person, shop).partition(" Attribution ")[2]
+    assert words.startswith("Deployments 4 Attributed 2 Pending 1 Show")
+    assert "Expired 0 Without pull requests 0 " in words
+    assert "Failed, shipping nothing 1 " in words
+
+
 def test_the_overview_links_to_what_has_no_pull_requests(person: Person, shop: Shop) -> None:
     overview(person, shop)
     for said, name in (("Show pending deployments", "waits"), ("3 are not", "#5")):
@@ -89,12 +96,17 @@ def test_an_overview_of_nothing_says_what_to_send(person: Person) -> None:
     assert "Show all services and repositories" in person.words
 
 
+REFUSED_PERIODS = ("before until", "days long", "before the year 9998")
+
+
 @pytest.mark.parametrize("path", ["/", *(f"/metrics/{metric}" for metric in Metric)])
 @pytest.mark.parametrize(
     ("query", "said"),
     [
         ({"since": "2024-06-02", "until": "2024-06-01"}, "before until"),
         ({"since": "1990-01-01", "until": "2024-06-01"}, "days long"),
+        ({"since": "9999-12-01", "until": "9999-12-31T23:59:59"}, "before the year 9998"),
+        ({"until": "0001-01-01"}, "in 1990 or later"),
         ({"since": "tomorrow"}, "since is 'tomorrow'"),
         ({"repository": "no/such"}, "no/such"),
         ({"granularity": "second"}, "one of day, week, month"),
@@ -108,10 +120,39 @@ def test_an_overview_of_nothing_says_what_to_send(person: Person) -> None:
 def test_what_cannot_be_is_said_beside_its_field(
     person: Person, path: str, query: dict[str, str], said: str
 ) -> None:
-    if path == "/metrics/time_waiting" and said in ("before until", "days long"):
+    if path == "/metrics/time_waiting" and said in REFUSED_PERIODS:
         said = ""
     assert person.get(path, **query).status_code in (200, 400)
     assert said in person.words
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"since": "2024-06-02", "until": "2024-06-01"}, "before until"),
+        ({"since": "1990-01-01", "until": "2024-06-01"}, "days long"),
+        ({"since": "9999-12-01", "until": "9999-12-31T23:59:59"}, "before the year 9998"),
+        ({"since": "2999-01-01"}, "before until"),
+        ({"until": "tomorrow"}, "until is 'tomorrow'"),
+    ],
+)
+def test_a_page_of_one_service_or_repository_says_what_cannot_be_and_shows_the_rest(
+    person: Person, shop: Shop, query: dict[str, str], said: str
+) -> None:
+    for path in (f"/services/{shop.service}", f"/repositories/{shop.repository}"):
+        assert person.get(path, **query).status_code == 400
+        assert said in person.words
+        assert "Waiting for production" in person.words
+        assert "#5" in person.words
+        unknown = path.replace(shop.service, "nobody").replace(shop.repository, "no/where")
+        assert person.get(unknown, **query).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/deployments", "/deployments.csv", "/pulls", "/incidents"])
+def test_a_range_that_ends_before_it_begins_is_said(person: Person, path: str) -> None:
+    assert person.get(path, since="2024-06-02", until="2024-05-31").status_code == 400
+    assert "it must be before until, '2024-05-31'" in person.words
+    assert person.get(path, since="2024-06-02", until="2024-06-02").status_code == 200
 
 
 @pytest.mark.parametrize("metric", Metric)
@@ -267,3 +308,11 @@ def test_incidents_are_narrowed_by_filters(person: Person, shop: Shop) -> None:
         assert {name for name in ("One", "Two") if f">{name}<" in person.page.text} == names
     assert person.get("/incidents", since="x").status_code == 400
     assert person.get("/incidents/999999999").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/deployments", "/pulls", "/incidents"])
+def test_a_filter_that_names_no_service_says_so(person: Person, shop: Shop, path: str) -> None:
+    assert person.get(path, service="nobody").status_code == 200
+    assert "There is no service 'nobody'." in person.words
+    person.get(path, service=shop.service, since="1999-01-01", until="1999-01-02")
+    assert "There is no service" not in person.words

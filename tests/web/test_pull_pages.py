@@ -7,6 +7,8 @@ from tests.server import LiveServer
 from tests.shops import Shop
 from tests.web.people import Person
 
+from shipmark.application.search import MOST_FOUND
+
 
 @pytest.fixture
 def person(shop: Shop, person: Person) -> Person:
@@ -27,6 +29,15 @@ def found(person: Person, shop: Shop, **query: str) -> list[int]:
     assert person.page.status_code == 200, person.words
     pattern = rf'/pulls/{re.escape(shop.repository)}/(\d+)">'
     return [int(number) for number in re.findall(pattern, person.page.text)]
+
+
+def test_a_search_that_stops_says_so(person: Person, shop: Shop) -> None:
+    author = f"busy{shop.number}"
+    shop.merge_all(range(100, 100 + MOST_FOUND), author=author)
+    found(person, shop, q=author)
+    assert "There may be more: a search stops at 200 pull requests" in person.words
+    found(person, shop, author=author)
+    assert "There may be more" not in person.words
 
 
 def page_of(shop: Shop, number: int) -> str:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shipmark.web import words
+from shipmark.web.figures import per_day
 from shipmark.web.sign_in import own_path
 
 NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -39,6 +40,14 @@ def test_a_span_has_its_two_largest_units(seconds: float | None, text: str) -> N
 )
 def test_how_long_ago_is_said_in_the_largest_unit(before: timedelta, text: str) -> None:
     assert words.ago(NOON - before, NOON) == text
+
+
+def test_frequencies_beside_each_other_are_in_one_unit() -> None:
+    assert per_day(1.1) == "1.1 a day"
+    assert per_day(1.1, as_is=0.7) == "7.7 a week"
+    assert per_day(0.01, as_is=2) == "below 0.1 a day"
+    assert per_day(0.1, as_is=0) == "3 a month"
+    assert per_day(0, as_is=2) == "none"
 
 
 @pytest.mark.parametrize(

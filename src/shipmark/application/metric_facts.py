@@ -20,6 +20,8 @@ from shipmark.domain.periods import Bucket, Cut, Granularity, Period, buckets, m
 USUAL_LENGTH = timedelta(days=30)
 MOST_BUCKETS = 1000
 LONGEST_PERIOD = timedelta(days=3660)
+LATEST = datetime(9998, 1, 1, tzinfo=UTC)
+"""Periods end by then: the bucket after the last one has to have a date, too."""
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -59,8 +61,13 @@ class Asked:
     unit: Unit = Unit.CHANGE
 
     def period(self, now: datetime) -> Period:
-        """Raises InvalidArgument for one that ends before it begins, or is too long."""
+        """Raises InvalidArgument for one that ends before it begins, is too long or too late."""
         until = self.until or now
+        if until > LATEST:
+            raise InvalidArgument(
+                f"until is {until.isoformat()}; it must be before the year {LATEST.year}.",
+                argument="until",
+            )
         since = self.since or until - USUAL_LENGTH
         if since >= until:
             raise InvalidArgument(

@@ -34,14 +34,16 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How the deployments of a period stand. Those without pull requests were successful and
-    ship nothing; ``reasons`` says why, where that is known."""
+    """How the deployments of a period stand: each counts once. Those without pull requests were
+    successful and ship nothing; ``reasons`` says why, where that is known. ``failed`` did not
+    succeed and ship nothing."""
 
     deployments: int
     attributed: int
     pending: int
     expired: int
     without_pull_requests: int
+    failed: int
     reasons: dict[str, int]
     coverage: Coverage
 
@@ -109,18 +111,21 @@ def bars(durations: Sequence[int]) -> list[Bar]:
 def _health(rows: Sequence[StatusCount], coverage: Coverage) -> Health:
     statuses: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    without = 0
+    without = failed = 0
     for status, reason, success, n in rows:
         statuses[status] += n
-        if success and status != Status.ATTRIBUTED:
+        if status == Status.NONE and success:
             without += n
             reasons[reason or "redeploy_or_rollback"] += n
+        elif status == Status.NONE:
+            failed += n
     return Health(
         deployments=statuses.total(),
         attributed=statuses[Status.ATTRIBUTED],
         pending=statuses[Status.PENDING],
         expired=statuses[Status.EXPIRED],
         without_pull_requests=without,
+        failed=failed,
         reasons=dict(reasons),
         coverage=coverage,
     )

@@ -5,7 +5,9 @@ among the newest rows of the filter alone, so that a search costs the same in an
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from shipmark.application.queries import (
     DeploymentFilter,
@@ -18,6 +20,9 @@ from shipmark.application.report import Reported, narrowed, reported
 
 MOST_FOUND = 200
 """Rows that one way of searching finds at most."""
+
+MOST_READ = 1000
+"""Rows whose metadata or title fits that are found at most."""
 
 NEWEST = 5000
 """Rows whose metadata or title is read, the newest of the filter."""
@@ -37,6 +42,29 @@ class Sought:
     sha: str | None
     number: int | None
     pair: tuple[str, str] | None
+
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[Row]):
+    """A page of what a search found. ``is_cut``: there may be more that it would mean."""
+
+    rows: list[Row]
+    is_cut: bool = False
+
+
+class Findings:
+    """The ids that ways of searching found, and whether one of them found all it may."""
+
+    def __init__(self) -> None:
+        self.ids: set[int] = set()
+        self.is_cut = False
+
+    def add(self, ids: Sequence[int], most: int = MOST_FOUND) -> None:
+        self.ids.update(ids)
+        self.is_cut = self.is_cut or len(ids) >= most
 
 
 def sought(text: str) -> Sought:
@@ -59,25 +87,24 @@ def find_deployments(
     service: str | None = None,
     repository: str | None = None,
     roughly: bool = False,
-) -> list[Reported]:
+) -> Found[Reported]:
     """Deployments that a text means, newest first: by reference_id, by a commit or pull request
     they name or ship, or by key:value in their metadata. Raises RepositoryNotFound."""
     filter_ = narrowed(tx, filter_, service=service, repository=repository)
     meant, search = sought(text), tx.search
-    found = {*search.deployments_referred(text, MOST_FOUND)}
-    pulls: set[int] = set()
+    found, pulls = Findings(), Findings()
+    found.add(search.deployments_referred(text, MOST_FOUND))
     if meant.sha is not None:
-        found.update(search.deployments_naming(meant.sha, MOST_FOUND))
-        pulls.update(search.pulls_with_commit(meant.sha, MOST_FOUND))
+        found.add(search.deployments_naming(meant.sha, MOST_FOUND))
+        pulls.add(search.pulls_with_commit(meant.sha, MOST_FOUND))
     if meant.number is not None:
-        numbered = search.pulls_numbered(meant.number, filter_.repository_id, MOST_FOUND)
-        pulls.update(numbered)
-    if pulls:
-        found.update(search.shipping(pulls, MOST_FOUND))
+        pulls.add(search.pulls_numbered(meant.number, filter_.repository_id, MOST_FOUND))
+    if pulls.ids:
+        found.add(search.shipping(pulls.ids, MOST_FOUND))
     if meant.pair is not None:
-        found.update(search.deployments_with(*meant.pair, filter_, newest=NEWEST))
-    rows = tx.reports.deployments(replace(filter_, ids=frozenset(found)), page)
-    return reported(tx, rows, roughly=roughly)
+        found.add(search.deployments_with(*meant.pair, filter_, newest=NEWEST), MOST_READ)
+    rows = tx.reports.deployments(replace(filter_, ids=frozenset(found.ids)), page)
+    return Found(reported(tx, rows, roughly=roughly), found.is_cut or pulls.is_cut)
 
 
 def find_pulls(
@@ -88,17 +115,19 @@ def find_pulls(
     text: str,
     service: str | None = None,
     repository: str | None = None,
-) -> list[PullRow]:
+) -> Found[PullRow]:
     """Pull requests that a text means, last merged first: by number, commit, exact author, or
     words of their title. Raises RepositoryNotFound."""
     filter_ = narrowed(tx, filter_, service=service, repository=repository)
     meant, search = sought(text), tx.search
     # Whether each was shipped is asked of those that are found, not of all whose title is read.
     read = replace(filter_, deployed=None, service_id=None)
-    found = {*search.pulls_titled(text.split()[:MOST_WORDS], read, newest=NEWEST)}
-    found.update(search.pulls_by(text, MOST_FOUND))
+    found = Findings()
+    found.add(search.pulls_titled(text.split()[:MOST_WORDS], read, newest=NEWEST), MOST_READ)
+    found.add(search.pulls_by(text, MOST_FOUND))
     if meant.sha is not None:
-        found.update(search.pulls_with_commit(meant.sha, MOST_FOUND))
+        found.add(search.pulls_with_commit(meant.sha, MOST_FOUND))
     if meant.number is not None:
-        found.update(search.pulls_numbered(meant.number, filter_.repository_id, MOST_FOUND))
-    return tx.reports.pulls(replace(filter_, ids=frozenset(found)), page)
+        found.add(search.pulls_numbered(meant.number, filter_.repository_id, MOST_FOUND))
+    rows = tx.reports.pulls(replace(filter_, ids=frozenset(found.ids)), page)
+    return Found(rows, found.is_cut)

@@ -34,8 +34,9 @@ ATTEMPTS = 30
 LONGEST_PAUSE = 0.5
 """Seconds between two attempts, at most."""
 
-LONGEST_TRY = 20
-"""Seconds after which no other attempt is made: SQLite waits long for a lock in each of them."""
+LONGEST_TRY = 10
+"""Seconds after which no other attempt is made: no longer than SQLite waits for a lock in each of
+them, so that who cannot have it waits once."""
 
 
 class Database(Protocol):

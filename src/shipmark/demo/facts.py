@@ -94,6 +94,7 @@ class Deployment:
             "environment": self.environment,
             "success": None if self.success else False,
             "source_name": "demo",
+            "source_url": f"https://ci.example/runs/{self.reference_id}",
         }
         return {name: value for name, value in said.items() if value is not None}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from shipmark.app.schema import open_database, prepare_schema
-from shipmark.application.tokens import create_token
+from shipmark.application.tokens import Scope, create_token
 from shipmark.application.writer import transact
 from shipmark.demo.client import HOST, Client
 from shipmark.demo.failure import DemoFailed
@@ -112,10 +112,10 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _new_token(environment: Mapping[str, str]) -> str:
-    """A token as `shipmark token create` makes it, in the database that the server will use."""
+    """A token for all pages, as `shipmark token create` makes it, in the server's database."""
     with closing(open_database(load(environment))) as database:
         prepare_schema(database)
-        return transact(database, lambda tx: create_token(tx, name="demo"))
+        return transact(database, lambda tx: create_token(tx, name="demo", scopes=[Scope.ADMIN]))
 
 
 def _free_ports() -> Iterator[int]:

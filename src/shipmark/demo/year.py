@@ -199,6 +199,7 @@ class _Telling:
                 "commit_sha": commit[:SHORT_SHA],
                 "success": success,
                 "source_name": self._habit.source,
+                "source_url": f"https://ci.example/{self._habit.repository}/runs/{self._runs}",
                 "metadata": {"version": f"1.{merge.number}.0"},
             }
         )

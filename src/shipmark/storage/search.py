@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Connection, Select, and_, func, or_, select, union
 
 from shipmark.application.queries import DeploymentFilter, PullFilter
+from shipmark.application.search import MOST_READ
 from shipmark.domain.model import SHORT_SHA_LENGTH
 from shipmark.storage.filters import deployment_conditions, pull_conditions
 from shipmark.storage.shipping import shipping
@@ -18,9 +19,6 @@ from shipmark.storage.tables import (
 )
 
 LAST_CHARACTER = "\U0010ffff"
-MOST_READ = 1000
-"""Rows that are found by reading them, at most."""
-
 NEWEST_FIRST = (deployments.c.deployed_at.desc(), deployments.c.reference_id.desc())
 LAST_MERGED_FIRST = (pulls.c.listed_at.desc(), pulls.c.id.desc())
 

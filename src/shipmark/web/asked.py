@@ -1,8 +1,10 @@
 """What the address asks of metrics: a range of time, and of which deployments."""
 
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 
 from shipmark.application.metric_facts import Asked
+from shipmark.application.report import id_of_service
 from shipmark.domain.metrics import Start, Unit
 from shipmark.domain.periods import Granularity
 from shipmark.web.fields import Fields
@@ -60,6 +62,15 @@ def _granularity(since: datetime | None, until: datetime) -> Granularity:
 
 def _names(text: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for one in (text or "").split(",") if (name := one.strip())))
+
+
+async def unknown_service(visit: Visit) -> str | None:
+    """The service that a filter names, where there is none: then nothing can be found."""
+    name = visit.query.text("service")
+    if name is None:
+        return None
+    id_ = await visit.read(partial(id_of_service, identifier=name))
+    return None if id_ else name
 
 
 def chosen_range(visit: Visit) -> str | None:

@@ -6,11 +6,13 @@ from functools import partial
 
 from starlette.responses import Response
 
-from shipmark.application import report, search
+from shipmark.application import report
 from shipmark.application.queries import Cursor, DeploymentFilter, Page, ReadTransaction
 from shipmark.application.report import Reported
+from shipmark.application.search import NEWEST, Found, find_deployments
 from shipmark.domain.model import Status
 from shipmark.web import words
+from shipmark.web.asked import unknown_service
 from shipmark.web.downloads import csv_file, csv_lines
 from shipmark.web.fields import Fields, cursor_text
 from shipmark.web.visit import Visit
@@ -63,31 +65,25 @@ class Question:
     service: str | None
     repository: str | None
 
-    def answer(self, tx: ReadTransaction, page: Page, *, roughly: bool = False) -> list[Reported]:
+    def answer(self, tx: ReadTransaction, page: Page, *, roughly: bool = False) -> Found[Reported]:
         """A page of what is found. Raises RepositoryNotFound."""
-        find = report.deployments
-        if self.text is not None:
-            find = partial(search.find_deployments, text=self.text)
-        return find(
-            tx,
-            self.filter,
-            page,
-            service=self.service,
-            repository=self.repository,
-            roughly=roughly,
-        )
+        of = {"service": self.service, "repository": self.repository}
+        if self.text is None:
+            return Found(report.deployments(tx, self.filter, page, **of, roughly=roughly))
+        return find_deployments(tx, self.filter, page, text=self.text, **of, roughly=roughly)
 
 
 def question(fields: Fields) -> Question:
     """What a query string asks."""
+    since, until = fields.times()
     return Question(
         filter=DeploymentFilter(
             environment=fields.text("environment"),
             source_name=fields.text("source"),
             success=fields.flag("success"),
             status=fields.choice("status", Status),
-            since=fields.since(),
-            until=fields.until(),
+            since=since,
+            until=until,
         ),
         text=fields.text("q"),
         service=fields.text("service"),
@@ -99,18 +95,20 @@ async def explorer(visit: Visit) -> Response:
     """Deployments, newest first, by any of the filters together."""
     asked = question(visit.query)
     page = Page(limit=SHOWN + 1, after=visit.query.cursor(str))
-    found: list[Reported] = []
+    found: Found[Reported] = Found([])
     if not visit.query.problems:
         with visit.query.refusing():
             found = await visit.read(partial(asked.answer, page=page, roughly=True))
     return visit.render(
         "deployments.html",
-        rows=found[:SHOWN],
-        next=_next(found),
+        rows=found.rows[:SHOWN],
+        next=_next(found.rows),
+        is_cut=found.is_cut,
+        unknown=None if found.rows else await unknown_service(visit),
         filters=visit.query.kept(*FILTERS),
         statuses=STATUSES,
         outcomes=OUTCOMES,
-        newest=search.NEWEST,
+        newest=NEWEST,
     )
 
 
@@ -123,7 +121,8 @@ async def export(visit: Visit) -> Response:
     asked = question(visit.query)
     if not visit.query.problems:
         with visit.query.refusing():
-            first = await visit.read(lambda tx: asked.answer(tx, Page(limit=EXPORTED_TOGETHER)))
+            page = Page(limit=EXPORTED_TOGETHER)
+            first = (await visit.read(partial(asked.answer, page=page))).rows
     if visit.query.problems:
         return visit.render("refusal.html", message=" ".join(visit.query.problems.values()))
     return csv_file(_lines(visit, asked, first), "deployments.csv")
@@ -138,7 +137,7 @@ async def _lines(visit: Visit, asked: Question, found: list[Reported]) -> AsyncI
             return
         after: Cursor = found[-1].row.deployment.order
         page = Page(limit=EXPORTED_TOGETHER, after=after)
-        found = await visit.read(partial(asked.answer, page=page))
+        found = (await visit.read(partial(asked.answer, page=page))).rows
 
 
 def _row(one: Reported) -> tuple[object, ...]:

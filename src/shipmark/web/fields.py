@@ -97,6 +97,14 @@ class Fields:
         """The end of a range, exclusive: a day is meant to its end, an instant as it is."""
         return self._instant(name, timedelta(days=1))
 
+    def times(self) -> tuple[datetime | None, datetime | None]:
+        """The two ends of a range, which has to end after it begins."""
+        since, until = self.since(), self.until()
+        if since is not None and until is not None and since >= until:
+            self._wrong("since", f"before until, '{self.sent['until'].strip()}'")
+            return None, until
+        return since, until
+
     def _instant(self, name: str, of_day: timedelta) -> datetime | None:
         text = self.text(name)
         if text is None:

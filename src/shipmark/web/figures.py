@@ -82,9 +82,17 @@ def tile(found: Measurement, metric: Metric) -> Tile:
         name=WORDINGS[metric].name,
         value=shown(number(measured.now)),
         n=count(measured.now.n, NOUNS[metric]),
-        before=f"before: {shown(number(measured.before))}, n {amount(measured.before.n)}",
+        before=f"before: {_before(metric, measured)}, n {amount(measured.before.n)}",
         trend=trend([number(value) for _, value in measured.series]),
     )
+
+
+def _before(metric: Metric, measured: Measured[Any]) -> str:
+    """The value of the period before; a frequency in the unit of the one it stands beside."""
+    now, before = (NUMBERS[metric](one) for one in (measured.now, measured.before))
+    if metric is Metric.DEPLOYMENT_FREQUENCY:
+        return per_day(before, as_is=now)
+    return SHOWN[metric](before)
 
 
 def measured_of(found: Measurement, metric: Metric) -> Measured[Any]:
@@ -109,14 +117,16 @@ def _per_day(one: metrics.Frequency) -> float | None:
     return one.per_day
 
 
-def per_day(value: float | None) -> str:
-    """A frequency, like 1.8 a day, 3 a week or 2 a month, whichever is not below one."""
+def per_day(value: float | None, as_is: float | None = None) -> str:
+    """A frequency, like 1.8 a day, 3 a week or 2 a month, whichever is not below one; or in the
+    unit in which another one is shown."""
     if not value:
         return "–" if value is None else "none"
-    for days, name in ((1, "day"), (7, "week")):
-        if value * days >= 1:
-            return f"{decimal(value * days)} a {name}"
-    return f"{decimal(value * 30)} a month"
+    shown = as_is or value
+    units = ((1, "day"), (7, "week"), (30, "month"))
+    days, name = next((one for one in units if shown * one[0] >= 1), units[-1])
+    number = decimal(value * days)
+    return f"{'below 0.1' if number == '0' else number} a {name}"
 
 
 def percent(value: float | None) -> str:

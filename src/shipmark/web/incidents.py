@@ -15,6 +15,7 @@ from shipmark.application.incidents import (
 from shipmark.application.queries import Page
 from shipmark.application.tokens import Scope
 from shipmark.domain.errors import DeploymentNotFound
+from shipmark.web.asked import unknown_service
 from shipmark.web.fields import Fields, cursor_text
 from shipmark.web.visit import Visit
 
@@ -40,18 +41,20 @@ async def listed(visit: Visit) -> Response:
         "incidents.html",
         rows=found[:SHOWN],
         next=_next(found),
+        unknown=None if found else await unknown_service(visit),
         filters=fields.kept(*FILTERS),
         states=STATES,
     )
 
 
 def _filter(fields: Fields) -> IncidentFilter:
+    since, until = fields.times()
     return IncidentFilter(
         environment=fields.text("environment"),
         priority=fields.text("priority"),
         resolved=fields.flag("resolved"),
-        since=fields.since(),
-        until=fields.until(),
+        since=since,
+        until=until,
     )
 
 

@@ -158,6 +158,7 @@ def _of_durations(series: Series, name: str) -> Chart:
         text=f"{name} in {unit}: its median and higher quantiles, n {n}.",
         amount=unit.capitalize(),
         kind="Quantile",
+        widened=True,
     )
 
 

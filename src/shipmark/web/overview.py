@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from shipmark.application.overview import Overview, overview
 from shipmark.domain.metrics import Waiting
-from shipmark.web.asked import FILTERS, PLACES, RANGES, TIMES, asked, chosen_range
+from shipmark.web.asked import FILTERS, PLACES, RANGES, TIMES, asked, chosen_range, unknown_service
 from shipmark.web.charts.distribution import distribution
 from shipmark.web.charts.over_time import columns_over_time
 from shipmark.web.figures import tiles
@@ -32,6 +32,7 @@ async def home(visit: Visit) -> Response:
         tiles=tiles(found.measurement) if found else (),
         charts=await _charts(visit, found) if found else (),
         waiting=_waiting(found) if found else (),
+        unknown=None if found and found.services else await unknown_service(visit),
         ranges=RANGES,
         range=chosen_range(visit),
         filters=visit.query.kept(*FILTERS),
@@ -81,5 +82,6 @@ def _rows_of(visit: Visit, found: Overview) -> dict[str, str]:
         "pending": visit.link("/deployments", **said, **times, status="pending"),
         "expired": visit.link("/deployments", **said, **times, status="expired"),
         "none": visit.link("/deployments", **said, **times, status="none", success="yes"),
+        "failed": visit.link("/deployments", **said, **times, status="none", success="no"),
         "unshipped": visit.link("/pulls", **of_pulls, **times, deployed="no"),
     }

@@ -1,14 +1,17 @@
 """Pull requests: the list, and where each of them is."""
 
 from functools import partial
+from typing import Any
 
 from starlette.responses import Response
 
-from shipmark.application import report, search
-from shipmark.application.queries import Page, PullFilter, PullRow
+from shipmark.application import report
+from shipmark.application.queries import Page, PullFilter, PullRow, ReadTransaction
+from shipmark.application.search import NEWEST, Found, find_pulls
 from shipmark.application.whereabouts import Whereabouts, whereabouts
 from shipmark.domain.errors import PullNotFound, RepositoryNotFound
 from shipmark.domain.model import BEGINNING, DEFAULT_ENVIRONMENT
+from shipmark.web.asked import unknown_service
 from shipmark.web.fields import Fields, cursor_text
 from shipmark.web.visit import Visit
 
@@ -31,7 +34,7 @@ async def explorer(visit: Visit) -> Response:
     """Pull requests, last merged first, by any of the filters together."""
     fields = visit.query
     filter_, text = _filter(fields), fields.text("q")
-    find = report.pulls if text is None else partial(search.find_pulls, text=text)
+    find = _all if text is None else partial(find_pulls, text=text)
     asked = partial(
         find,
         filter_=filter_,
@@ -39,28 +42,35 @@ async def explorer(visit: Visit) -> Response:
         service=fields.text("service"),
         repository=fields.text("repository"),
     )
-    found: list[PullRow] = []
+    found: Found[PullRow] = Found([])
     if not fields.problems:
         with fields.refusing():
             found = await visit.read(asked)
     return visit.render(
         "pulls.html",
-        rows=found[:SHOWN],
-        next=_next(found),
+        rows=found.rows[:SHOWN],
+        next=_next(found.rows),
+        is_cut=found.is_cut,
+        unknown=None if found.rows else await unknown_service(visit),
         filters=fields.kept(*FILTERS),
         deployed=DEPLOYED,
-        newest=search.NEWEST,
+        newest=NEWEST,
         default_environment=DEFAULT_ENVIRONMENT,
     )
 
 
+def _all(tx: ReadTransaction, **asked: Any) -> Found[PullRow]:
+    return Found(report.pulls(tx, **asked))
+
+
 def _filter(fields: Fields) -> PullFilter:
+    since, until = fields.times()
     return PullFilter(
         author=fields.text("author"),
         deployed=fields.flag("deployed"),
         environment=fields.text("environment") or DEFAULT_ENVIRONMENT,
-        since=fields.since(),
-        until=fields.until(),
+        since=since,
+        until=until,
     )
 
 

@@ -4,10 +4,10 @@ from starlette.responses import Response
 
 from shipmark.application import activity
 from shipmark.application.queries import Page
+from shipmark.domain.errors import RepositoryNotFound, UnknownMethod
 from shipmark.web.asked import RANGES, asked, chosen_range
 from shipmark.web.charts.deployments import deployments
-from shipmark.web.figures import tiles
-from shipmark.web.services import measured
+from shipmark.web.services import measured, timeline_title
 from shipmark.web.visit import Visit
 
 PATH = "/repositories"
@@ -30,10 +30,12 @@ async def shown(visit: Visit) -> Response:
     """A repository: its deployments, how it is doing, what waits, and its last import."""
     name = visit.path("name")
     wanted = asked(visit.query, visit.now, repository=name)
-    view, measurement, waiting = await visit.read(
-        lambda tx: (activity.repository_view(tx, name), *measured(visit, tx, wanted))
-    )
-    title = "Deployments by environment"
+    try:
+        view, figures, waiting = await visit.read(
+            lambda tx: (activity.repository_view(tx, name), *measured(visit, tx, wanted))
+        )
+    except RepositoryNotFound as error:
+        raise UnknownMethod(error.message) from None
     return visit.render(
         "repository.html",
         view=view,
@@ -41,11 +43,16 @@ async def shown(visit: Visit) -> Response:
         here=f"/repositories/{name}",
         named={"repository": view.repository.name},
         chart=await visit.drawn(
-            deployments(view.deployments, view.places, title=title, with_service=True)
+            deployments(
+                view.deployments,
+                view.places,
+                title=timeline_title(view.deployments),
+                with_service=True,
+            )
         )
         if view.deployments
         else None,
-        tiles=tiles(measurement),
+        tiles=figures,
         waiting=waiting,
         range=chosen_range(visit),
         ranges=RANGES,

@@ -1,18 +1,20 @@
 """Services: the list, and a page for each."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
 
-from shipmark.application import activity, metrics
-from shipmark.application.metric_facts import Asked, Facts
-from shipmark.application.metric_rows import MetricRow, rows_of
-from shipmark.application.metrics import Measurement
-from shipmark.application.queries import Page
+from shipmark.application import activity
+from shipmark.application.metric_facts import Asked
+from shipmark.application.metric_rows import MetricRow, metric_rows
+from shipmark.application.metrics import measure
+from shipmark.application.queries import DeploymentRow, Page
 from shipmark.domain.metrics import Metric
 from shipmark.web.asked import RANGES, asked, chosen_range
 from shipmark.web.charts.deployments import deployments
-from shipmark.web.figures import tiles
+from shipmark.web.figures import Tile, tiles
 from shipmark.web.visit import Visit
 
 PATH = "/services"
@@ -37,13 +39,12 @@ async def shown(visit: Visit) -> Response:
     identifier = visit.path("identifier")
     ahead, behind = visit.query.text("ahead"), visit.query.text("behind")
     wanted = asked(visit.query, visit.now, service=identifier)
-    view, measurement, waiting = await visit.read(
+    view, figures, waiting = await visit.read(
         lambda tx: (
             activity.service_view(tx, identifier, ahead=ahead, behind=behind),
             *measured(visit, tx, wanted),
         )
     )
-    title = "Deployments by environment"
     return visit.render(
         "service.html",
         view=view,
@@ -51,11 +52,16 @@ async def shown(visit: Visit) -> Response:
         here=f"/services/{identifier}",
         named={"service": identifier},
         chart=await visit.drawn(
-            deployments(view.deployments, view.places, title=title, with_service=False)
+            deployments(
+                view.deployments,
+                view.places,
+                title=timeline_title(view.deployments),
+                with_service=False,
+            )
         )
         if view.deployments
         else None,
-        tiles=tiles(measurement),
+        tiles=figures,
         waiting=waiting,
         environments=[(one.environment, one.environment) for one in view.places],
         range=chosen_range(visit),
@@ -64,9 +70,21 @@ async def shown(visit: Visit) -> Response:
     )
 
 
-def measured(visit: Visit, tx: Any, wanted: Asked) -> tuple[Measurement, list[MetricRow]]:
-    """The metrics of one service or repository, and the first pull requests that wait."""
-    facts = Facts(tx, wanted, visit.site.calls.metric_rules)
+def timeline_title(newest: Sequence[DeploymentRow]) -> str:
+    """What a drawing of deployments covers, whatever range the metrics are of."""
+    if len(newest) < activity.DRAWN:
+        return "Deployments by environment, all there are"
+    since = newest[-1].deployment.deployed_at
+    return f"Deployments by environment, the newest {len(newest)}, since {since:%Y-%m-%d}"
+
+
+def measured(visit: Visit, tx: Any, wanted: Asked) -> tuple[list[Tile], list[MetricRow]]:
+    """The metrics of one service or repository, and the first pull requests that wait, whenever
+    they merged. Of a range that cannot be measured there are none, and the page says why."""
+    rules = visit.site.calls.metric_rules
     wanted_metrics = [one for one in Metric if one is not Metric.TIME_WAITING]
-    waiting = rows_of(facts, Metric.TIME_WAITING, Page(limit=WAITING))
-    return metrics.measured(facts, wanted_metrics), waiting
+    found: list[Tile] = []
+    with visit.query.refusing():
+        found = tiles(measure(tx, wanted, rules, wanted_metrics))
+    ever, page = replace(wanted, since=None, until=None), Page(limit=WAITING)
+    return found, metric_rows(tx, ever, rules, Metric.TIME_WAITING, page)

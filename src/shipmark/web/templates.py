@@ -23,6 +23,7 @@ def environment() -> Environment:
         "amount": words.amount,
         "count_of": words.count,
         "exact": words.exact,
+        "minute": words.minute,
         "iso": words.iso,
         "percent": figures.percent,
         "metadata": words.metadata_of,

@@ -26,6 +26,7 @@ class Step:
     length: float
     deployed: float
     here: bool
+    is_first: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ def timeline(
             length=max(0.3, round(place(one.reached.at) - place(_opened(one)), 2)),
             deployed=place(one.order.deployed_at),
             here=one.deployment_id == deployment_id,
+            is_first=one.opened == BEGINNING,
         )
         for row, one in enumerate(windows)
     ]

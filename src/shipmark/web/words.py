@@ -44,6 +44,11 @@ def exact(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def minute(at: datetime) -> str:
+    """An instant with its zone, without seconds."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
 def iso(at: datetime) -> str:
     """An instant as machines read it."""
     return at.isoformat().replace("+00:00", "Z")

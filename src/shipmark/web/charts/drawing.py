@@ -17,8 +17,11 @@ COMMAND = (sys.executable, "-m", "shipmark.web.charts.process")
 DRAWN_WIDTH = 640
 """Pixels to draw for where the width is not known; it is scaled to what there is."""
 
-PATIENCE = 20.0
-"""Seconds that one drawing may take, the start of the process included."""
+PATIENCE = 2.0
+"""Seconds that one drawing may take: a page waits for it."""
+
+LONGEST_START = 20.0
+"""Seconds that the first answer of a process may take, and the script for browsers."""
 
 LONGEST_ANSWER = 16 * 1024 * 1024
 MOST_KEPT = 256
@@ -27,44 +30,49 @@ MOST_KEPT = 256
 class Drawing:
     """Draws in a process of its own, which is started when the first chart is wanted.
 
-    What cannot be drawn is None: the page then shows the chart's table.
+    What cannot be drawn in time is None: the page then shows the chart's table.
     """
 
     def __init__(self) -> None:
         self._process: Process | None = None
+        self._has_answered = False
         self._turn = asyncio.Lock()
         self._kept: OrderedDict[str, str] = OrderedDict()
 
     async def svg(self, specification: Specification) -> str | None:
         """The SVG of a specification; the same one is drawn once."""
         asked = json.dumps({"specification": specification | {"width": DRAWN_WIDTH}})
-        return await self._answer(asked)
+        return await self._answer(asked, PATIENCE)
 
     async def script(self) -> str | None:
         """The script with which a browser draws the same."""
-        return await self._answer(json.dumps({"script": True}))
+        return await self._answer(json.dumps({"script": True}), LONGEST_START)
 
-    async def _answer(self, asked: str) -> str | None:
+    async def _answer(self, asked: str, patience: float) -> str | None:
         if asked in self._kept:
             self._kept.move_to_end(asked)
             return self._kept[asked]
         async with self._turn:
-            said = self._kept.get(asked) or await self._ask(asked)
+            said = self._kept.get(asked) or await self._ask(asked, patience)
         if said is not None:
             self._kept[asked] = said
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
         return said
 
-    async def _ask(self, asked: str) -> str | None:
+    async def _ask(self, asked: str, patience: float) -> str | None:
         # A process that had nothing to draw for a while may end just now: then another is asked.
         for _ in range(2):
             try:
-                said = await asyncio.wait_for(self._exchange(asked), PATIENCE)
-            except (OSError, TimeoutError, ValueError) as error:
+                patience = patience if self._has_answered else LONGEST_START
+                said = await asyncio.wait_for(self._exchange(asked), patience)
+            except (OSError, ValueError) as error:
                 log.warning("cannot draw chart: %r", error)
                 await self.close()
+                if isinstance(error, TimeoutError):
+                    return None
                 continue
+            self._has_answered = True
             if "error" in said:
                 log.warning("cannot draw chart: %s", said["error"])
                 return None
@@ -90,3 +98,4 @@ class Drawing:
                 self._process.kill()
             await self._process.wait()
             self._process = None
+            self._has_answered = False

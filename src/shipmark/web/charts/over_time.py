@@ -25,10 +25,24 @@ def columns_over_time(
 
 
 def lines_over_time(
-    buckets: Sequence[Bucket], series: Values, *, title: str, text: str, amount: str, kind: str
+    buckets: Sequence[Bucket],
+    series: Values,
+    *,
+    title: str,
+    text: str,
+    amount: str,
+    kind: str,
+    widened: bool = False,
 ) -> Chart:
-    """Lines that have gaps where nothing is known."""
-    return _chart(buckets, series, title=title, text=text, amount=amount, kind=kind, mark="line")
+    """Lines that have gaps where nothing is known. ``widened``: small values are told apart beside
+    large ones."""
+    chart = _chart(buckets, series, title=title, text=text, amount=amount, kind=kind, mark="line")
+    if widened:
+        chart.specification["encoding"]["y"] |= {
+            "scale": {"type": "sqrt"},
+            "title": f"{amount}, square-root scale",
+        }
+    return chart
 
 
 def _fewer(series: Values) -> Values:

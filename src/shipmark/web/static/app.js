@@ -33,6 +33,14 @@ async function drawChart(figure) {
   }
 }
 
+// A navigation that is too wide begins where one is.
+function showSection() {
+  const here = document.querySelector(".top .sections [aria-current]");
+  if (!here) return;
+  const bar = here.closest(".sections");
+  bar.scrollLeft = here.offsetLeft - bar.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2;
+}
+
 // Filters apply when one is chosen.
 function applyFilters() {
   for (const select of document.querySelectorAll(".filters select")) {
@@ -83,6 +91,7 @@ async function follow() {
   window.setTimeout(follow, 1500);
 }
 
+showSection();
 drawCharts();
 applyFilters();
 takeDrops();
