@@ -18,6 +18,8 @@ from shipmark.domain.periods import Period, local_days, microseconds
 MOST_WAITING = 10_000
 """Pull requests that wait in one lane and are looked at: where so many do, no median is missed."""
 
+Reasons = tuple[ReworkReason, ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadTimes:
@@ -146,19 +148,18 @@ def failed_deployment_recovery_time(facts: Facts) -> Measured[metrics.Recovery]:
 def deployment_rework_rate(facts: Facts) -> Measured[metrics.ReworkRate]:
     """The share of deployments that are unplanned fixes."""
 
-    def value(judged: Sequence[Judged], _: Period) -> metrics.ReworkRate:
-        return metrics.rework_rate([rework_reasons(facts, one) for one in judged])
+    def value(judged: Sequence[tuple[int, Reasons]], _: Period) -> metrics.ReworkRate:
+        return metrics.rework_rate([reasons for _, reasons in judged])
 
-    return facts.measured(facts.judged, _deployed_at, value)
+    judged = [(one.deployed.deployed_at, rework_reasons(facts, one)) for one in facts.judged]
+    return facts.measured(judged, lambda one: one[0], value)
 
 
-def rework_reasons(facts: Facts, one: Judged) -> tuple[ReworkReason, ...]:
+def rework_reasons(facts: Facts, one: Judged) -> Reasons:
     """Why a deployment is an unplanned fix; nothing if it is none."""
-    reasons = {
-        ReworkReason.AFTER_FAILURE: one.follows_failure,
-        ReworkReason.ONLY_FIXES: one.deployed.id in facts.fixes,
-    }
-    return tuple(reason for reason, holds in reasons.items() if holds)
+    after_failure = (ReworkReason.AFTER_FAILURE,) if one.follows_failure else ()
+    only_fixes = (ReworkReason.ONLY_FIXES,) if one.deployed.id in facts.fixes else ()
+    return after_failure + only_fixes
 
 
 def time_waiting(facts: Facts) -> tuple[Waiting, ...]:

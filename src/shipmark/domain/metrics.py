@@ -4,11 +4,12 @@ Everything here is a pure function of rows that were read. Instants and duration
 microseconds; answers are in seconds.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 from typing import NamedTuple
 
 from shipmark.domain.failures import Judged
@@ -311,9 +312,8 @@ HISTOGRAM_EDGES = tuple(
 
 def histogram(durations: Iterable[int]) -> list[tuple[int, int | None, int]]:
     """(from, until, how many) of each bar, in microseconds; what is negative is in the first."""
-    counts = [0] * len(HISTOGRAM_EDGES)
-    for duration in durations:
-        place = sum(edge <= duration for edge in HISTOGRAM_EDGES) - 1
-        counts[max(place, 0)] += 1
+    in_order = sorted(durations)
+    begins = [0, *(bisect_left(in_order, edge) for edge in HISTOGRAM_EDGES[1:]), len(in_order)]
+    counts = (end - begin for begin, end in pairwise(begins))
     ends: tuple[int | None, ...] = (*HISTOGRAM_EDGES[1:], None)
     return list(zip(HISTOGRAM_EDGES, ends, counts, strict=True))

@@ -1,9 +1,9 @@
 """The filters of lists, as conditions."""
 
-from sqlalchemy import ColumnElement, exists, or_, select, true
+from sqlalchemy import ColumnElement, exists, or_
 
 from shipmark.application.queries import DeploymentFilter, PullFilter
-from shipmark.storage.shipped import has_any, of_service
+from shipmark.storage.shipped import is_listed_by, of_service
 from shipmark.storage.tables import (
     deployment_pulls,
     deployments,
@@ -110,17 +110,7 @@ def _is_reached(filter_: PullFilter) -> ColumnElement[bool]:
 
 
 def _is_listed(filter_: PullFilter) -> ColumnElement[bool]:
-    query = (
-        select(true())
-        .select_from(
-            deployment_pulls.join(deployments, deployments.c.id == deployment_pulls.c.deployment_id)
-        )
-        .where(
-            deployment_pulls.c.pull_id == pulls.c.id,
-            deployments.c.success.is_(true()),
-            deployments.c.environment == filter_.environment,
-        )
-    )
+    conditions = [deployments.c.environment == filter_.environment]
     if filter_.service_id is not None:
-        query = query.where(deployments.c.service_id == filter_.service_id)
-    return has_any(query, deployment_pulls, deployments)
+        conditions.append(deployments.c.service_id == filter_.service_id)
+    return is_listed_by(*conditions)

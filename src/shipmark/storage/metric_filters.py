@@ -11,7 +11,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from shipmark.application.metric_queries import FixRules, Selection
 from shipmark.domain.incidents import PRODUCTION
 from shipmark.domain.periods import Period
-from shipmark.storage.shipped import has_any, shipped_in_window
+from shipmark.storage.shipped import has_any, is_listed_by, shipped_in_window
 from shipmark.storage.statements import by_no_index
 from shipmark.storage.tables import (
     deployment_pulls,
@@ -121,18 +121,7 @@ def of_lanes(selection: Selection) -> list[ColumnElement[bool]]:
 
 def is_listed(selection: Selection) -> ColumnElement[bool]:
     """A successful deployment of the service to the environments lists the pull request."""
-    return (
-        exists()
-        .select_from(
-            deployment_pulls.join(deployments, deployments.c.id == deployment_pulls.c.deployment_id)
-        )
-        .where(
-            deployment_pulls.c.pull_id == pulls.c.id,
-            deployments.c.success.is_(true()),
-            *in_place(selection),
-        )
-        .correlate(pulls)
-    )
+    return is_listed_by(*in_place(selection))
 
 
 def may_go_to(selection: Selection) -> list[ColumnElement[bool]]:

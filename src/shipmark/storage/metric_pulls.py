@@ -27,7 +27,7 @@ from shipmark.domain.periods import Period
 from shipmark.storage.columns import Instant
 from shipmark.storage.metric_edges import as_number
 from shipmark.storage.metric_filters import in_place, is_listed, may_go_to, of_lanes, of_pulls
-from shipmark.storage.shipped import POSITION, of_service
+from shipmark.storage.shipped import POSITION, is_listed_by, of_service
 from shipmark.storage.statements import at_or_before, before
 from shipmark.storage.tables import deployment_pulls, deployments, pulls
 from shipmark.storage.undeployed import marks_of, not_reached
@@ -72,23 +72,9 @@ def unshipped(connection: Connection, selection: Selection, period: Period) -> i
 
 def _waits_in(lane: Any, selection: Selection) -> list[ColumnElement[bool]]:
     """The pull request lies beyond what its lane has reached, and may be shipped there."""
-    # By primary key, not by a join, for the reason that `shipped.listing_earlier` gives.
-    of_lane = (
-        select(
-            and_(
-                deployments.c.success.is_(true()),
-                deployments.c.service_id == lane.c.service_id,
-                deployments.c.environment == lane.c.environment,
-            )
-        )
-        .where(deployments.c.id == deployment_pulls.c.deployment_id)
-        .correlate_except(deployments)
-        .scalar_subquery()
-    )
-    listed = (
-        exists()
-        .where(deployment_pulls.c.pull_id == pulls.c.id, of_lane.is_(true()))
-        .correlate_except(deployment_pulls)
+    listed = is_listed_by(
+        deployments.c.service_id == lane.c.service_id,
+        deployments.c.environment == lane.c.environment,
     )
     return [
         pulls.c.repository_id == lane.c.repository_id,

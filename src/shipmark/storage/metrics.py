@@ -4,15 +4,11 @@ Quantiles are taken in Python, so that both databases come to the same.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
     Connection,
     and_,
     func,
-    literal,
     or_,
     select,
     true,
@@ -41,16 +37,8 @@ from shipmark.storage.metric_filters import (
 )
 from shipmark.storage.tables import (
     deployments,
-    pulls,
     windows,
 )
-
-STARTS: dict[Start, ColumnElement[Any]] = {
-    Start.FIRST_COMMIT: pulls.c.first_commit_at,
-    Start.OPENED: pulls.c.created_at,
-    Start.MERGED: pulls.c.merged_at,
-}
-IS_BASELINE = and_(windows.c.raises.is_(true()), windows.c.opened_at == literal(0, BigInteger))
 
 
 class Metrics:

@@ -82,6 +82,23 @@ def listing_earlier(window: FromClause = windows, lane: FromClause = lanes) -> S
     )
 
 
+def is_listed_by(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """A successful deployment lists the pull request and fulfils these conditions."""
+    # A value looked up by primary key, for the reason that `listing_earlier` gives.
+    fulfils = (
+        select(and_(deployments.c.success.is_(true()), *conditions))
+        .where(deployments.c.id == deployment_pulls.c.deployment_id)
+        .correlate_except(deployments)
+        .scalar_subquery()
+    )
+    listing = (
+        select(true())
+        .select_from(deployment_pulls)
+        .where(deployment_pulls.c.pull_id == pulls.c.id, fulfils.is_(true()))
+    )
+    return has_any(listing, deployment_pulls)
+
+
 def shipped_in_window(
     window: FromClause = windows, lane: FromClause = lanes
 ) -> ColumnElement[bool]:
