@@ -4,8 +4,9 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Never
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +35,13 @@ from shipmark.application.headlines import headlines
 from shipmark.application.metric_facts import MetricRules
 from shipmark.application.policy import Policy
 from shipmark.application.record_pulls import record_pulls
-from shipmark.domain.errors import ImportNotReady, InvalidFile, TransactionConflict
+from shipmark.domain.errors import (
+    ImportNotReady,
+    InvalidArgument,
+    InvalidFile,
+    TransactionConflict,
+    Unavailable,
+)
 from shipmark.storage.database import Database
 
 few = settings(max_examples=settings.default.max_examples // 10)
@@ -533,6 +540,44 @@ def test_two_workers_do_not_do_the_same(world: World) -> None:
     world.clock.advance(minutes=3)
     world.work()
     assert world.now(one).counts == {"ready": 2}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (InvalidArgument("No month has 40 days.", argument="since"), "No month has 40 days."),
+        (ZeroDivisionError(), "the server's log says what"),
+    ],
+)
+def test_what_no_attempt_would_mend_is_told_and_ends_the_work(
+    world: World, error: Exception, told: str
+) -> None:
+    def measure(*_: object) -> Never:
+        raise error
+
+    one = world.validate(a_file(deployed(1)))
+    with world.database.write() as tx:
+        file_steps.begin_previewing(tx, one.id)
+    importer = replace(world.importer(), measure=measure)
+    importer.work_once()
+    found = world.now(one.id)
+    assert (found.state, found.due_at) == (State.VALIDATED, None)
+    assert told in (found.error or "")
+    assert importer.work_once() == 0
+
+
+def test_a_busy_database_ends_no_work(world: World) -> None:
+    def measure(*_: object) -> Never:
+        raise Unavailable
+
+    one = world.validate(a_file(deployed(1)))
+    with world.database.write() as tx:
+        file_steps.begin_previewing(tx, one.id)
+    with pytest.raises(Unavailable):
+        replace(world.importer(), measure=measure).work_once()
+    world.clock.advance(minutes=3)
+    world.work()
+    assert world.now(one.id).preview is not None
 
 
 def test_a_file_that_never_came_to_its_end_is_forgotten(world: World) -> None:

@@ -25,7 +25,12 @@ from shipmark.application.queries import ReadTransaction
 from shipmark.application.upload_file import abandon
 from shipmark.application.validate_file import Validation, Write, stepped
 from shipmark.application.writer import Database, Work, Writer, one_by_one, transact
-from shipmark.domain.errors import ShipmarkError
+from shipmark.domain.errors import (
+    ImportNotFound,
+    ShipmarkError,
+    TransactionConflict,
+    Unavailable,
+)
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +63,10 @@ def by_turns(database: Database, pause: Callable[[float], object] = time.sleep) 
 
 LONGEST_TURN = 0.1
 """Seconds."""
+
+UNFORESEEN = (
+    "Something went wrong here; the server's log says what. What was applied can be undone."
+)
 
 
 @dataclass(kw_only=True)
@@ -92,12 +101,13 @@ class FileImporter:
                 self.write(partial(give_back, one=one))
         except MovedOn:
             log.info("someone else goes on with the import", extra=_about(one))
-        except ShipmarkError:
-            raise
-        except Exception:
+        except (TransactionConflict, Unavailable):
+            raise  # Another attempt, when the import is due again, may do.
+        except Exception as error:
             log.exception("an import met an error", extra=_about(one))
-            with suppress(MovedOn):
-                self.write(partial(_fail_where_it_stands, import_id=one.id))
+            why = error.message if isinstance(error, ShipmarkError) else UNFORESEEN
+            with suppress(MovedOn, ImportNotFound):
+                self.write(partial(_fail_where_it_stands, import_id=one.id, why=why))
         return steps
 
     def _begin(self, one: FileImport) -> Callable[[FileImport], FileImport]:
@@ -130,8 +140,7 @@ class FileImporter:
         raise MovedOn
 
 
-def _fail_where_it_stands(tx: ReadTransaction, *, import_id: int) -> FileImport:
-    why = "Something went wrong here; the server's log says what. What was applied can be undone."
+def _fail_where_it_stands(tx: ReadTransaction, *, import_id: int, why: str) -> FileImport:
     return fail(tx, found(tx, import_id), why)
 
 
