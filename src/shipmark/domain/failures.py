@@ -77,8 +77,7 @@ class Edges:
     next_reached: Mapping[int, Reached] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Judged(NamedTuple):
     """A deployment with what became of it. Reasons are empty where it did not fail, or is no fix.
 
     ``recovered_at`` is None also for one that did not fail.
@@ -162,8 +161,8 @@ def _judge_place(
     later = _next_successes(in_order, next_success_at)
     after_failure = False
     for one, next_success in zip(in_order, later, strict=True):
-        linked = tuple(links.get(one.id, {}).values())
-        failed = tuple(_reasons(one, linked, one.id in rolled_back))
+        linked = tuple(links[one.id].values()) if one.id in links else ()
+        failed = _reasons(one, linked, one.id in rolled_back)
         yield Judged(
             deployed=one,
             failed=failed,
@@ -188,13 +187,15 @@ def _reasons(
     one: Deployed,
     linked: Sequence[Linked],
     is_rolled_back: bool,  # noqa: FBT001
-) -> Iterator[FailureReason]:
-    if not one.success:
-        yield FailureReason.UNSUCCESSFUL
+) -> tuple[FailureReason, ...]:
+    if one.success and not linked and not is_rolled_back:
+        return ()  # As most are: it is told quickly.
     kinds = {link.kind for link in linked}
-    yield from (reason for kind, reason in _OF_LINKS.items() if kind in kinds)
-    if is_rolled_back:
-        yield FailureReason.ROLLED_BACK
+    return (
+        *(() if one.success else (FailureReason.UNSUCCESSFUL,)),
+        *(reason for kind, reason in _OF_LINKS.items() if kind in kinds),
+        *((FailureReason.ROLLED_BACK,) if is_rolled_back else ()),
+    )
 
 
 def _recovered_at(one: Deployed, next_success: int | None, linked: Sequence[Linked]) -> int | None:

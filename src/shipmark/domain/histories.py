@@ -4,6 +4,7 @@ The same as `storage.shipped` says of one deployment or pull request, for thousa
 once. Most pull requests belong to no service and are listed nowhere; those are told apart.
 """
 
+import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,8 +91,11 @@ class History:
     def shipped(self, windows: Iterable[Reaching]) -> Iterable[tuple[Reaching, Columns]]:
         """Each window with the pull requests that its deployment ships."""
         special = sorted({*self.services, *self.listings})
+        reached, until = None, 0
         for window in windows:
-            since, until = self._place(window.opened), self._place(window.reached)
+            # Most begin where the one before ends.
+            since = until if window.opened == reached else self._place(window.opened)
+            reached, until = window.reached, self._place(window.reached)
             each: Columns = [column[since:until] for column in self.merged]
             if special and bisect_right(special, window.opened) < bisect_right(
                 special, window.reached
@@ -120,7 +124,7 @@ class History:
 
 def in_columns(text: str | None, width: int) -> Columns:
     """The numbers of a text, so many at a time, in order of the first two."""
-    numbers = list(map(int, text.split(","))) if text else []
+    numbers: list[int] = json.loads(f"[{text or ''}]")
     columns = [numbers[place::width] for place in range(width)]
     if all(map(lt, columns[0], columns[0][1:])):
         return columns

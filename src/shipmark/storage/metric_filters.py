@@ -12,7 +12,7 @@ from shipmark.application.metric_queries import FixRules, Selection
 from shipmark.domain.incidents import PRODUCTION
 from shipmark.domain.periods import Period
 from shipmark.storage.shipped import has_any, is_listed_by, shipped_in_window
-from shipmark.storage.statements import by_no_index
+from shipmark.storage.statements import by_no_index, is_any
 from shipmark.storage.tables import (
     deployment_pulls,
     deployments,
@@ -141,8 +141,11 @@ def may_go_to(selection: Selection) -> list[ColumnElement[bool]]:
     )
     return [
         or_(
-            assigned.where(pull_services.c.service_id == selection.service_id),
-            and_(~assigned, from_branch),
+            and_(
+                is_any(pull_services.c.pull_id),
+                assigned.where(pull_services.c.service_id == selection.service_id),
+            ),
+            and_(~and_(is_any(pull_services.c.pull_id), assigned), from_branch),
             is_listed(selection),
         )
     ]

@@ -8,7 +8,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    FromClause,
     Integer,
     Select,
     String,
@@ -23,6 +22,7 @@ from shipmark.application.metric_queries import Selection
 from shipmark.domain.histories import History, Listing, Position, Stretch, in_columns
 from shipmark.storage.metric_edges import as_number
 from shipmark.storage.sent_rows import among, packed, sent_rows
+from shipmark.storage.statements import is_any
 from shipmark.storage.tables import deployment_pulls, deployments, pull_services, pulls
 
 POSITION = (as_number(pulls.c.merged_at), pulls.c.number)
@@ -73,7 +73,7 @@ def _texts(selection: Selection, beside: Sequence[ColumnElement[Any]]) -> Select
     others = [
         select(func.aggregate_strings(_numbers(*POSITION) + "," + _beside(column), ","))
         .select_from(pulls)
-        .where(_is_any(column.table), *in_stretch)
+        .where(is_any(column.table.c.pull_id), *in_stretch)
         for column in (pull_services.c.service_id, deployment_pulls.c.deployment_id)
     ]
     return select(
@@ -90,12 +90,6 @@ def _beside(column: Column[int]) -> ColumnElement[str]:
         .correlate(pulls)
         .scalar_subquery()
     )
-
-
-def _is_any(table: FromClause) -> ColumnElement[bool]:
-    """Whether there is anything in the table. Where there is not, none is looked for."""
-    first = select(func.min(table.c.pull_id)).select_from(table)
-    return first.correlate(None).scalar_subquery().is_not(None)
 
 
 def _numbers(*columns: ColumnElement[Any]) -> ColumnElement[str]:

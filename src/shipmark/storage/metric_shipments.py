@@ -129,9 +129,9 @@ def _windows(
         query = query.where(~IS_BASELINE)
     if selection.repository_id is not None:
         query = query.where(lanes.c.repository_id == selection.repository_id)
-    for id_, at, reference, repository, branch, service, environment, *ends in connection.execute(
-        query
-    ):
+    # All at once: rows that are fetched one by one cost twice as much.
+    for row in connection.execute(query).all():
+        id_, at, reference, repository, branch, service, environment, *ends = row
         opened, reached = (ends[0], ends[1]), (ends[2], ends[3])
         yield Reaching(
             id_, at, reference, (repository, branch), service, environment, opened, reached

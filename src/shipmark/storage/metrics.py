@@ -57,7 +57,7 @@ class Metrics:
             .where(*in_period(period), *in_place(selection))
             .order_by(*IN_ORDER)
         )
-        return deployed(self._connection.execute(query))
+        return deployed(self._connection.execute(query).all())
 
     def edges(self, deployments: Sequence[Deployed], period: Period) -> Edges:
         return metric_edges.edges(self._connection, deployments, period)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     func,
     literal,
+    select,
     tuple_,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -60,6 +61,12 @@ def before(
 def by_no_index(column: ColumnElement[Any], nothing: Any) -> ColumnElement[Any]:
     """The column as no index has it, where a planner would choose one of too many rows."""
     return func.coalesce(column, nothing)
+
+
+def is_any(column: Column[Any]) -> ColumnElement[bool]:
+    """Whether a table has any row; told by a column with an index. Where it has none, none is
+    looked for in it."""
+    return select(func.min(column)).correlate(None).scalar_subquery().is_not(None)
 
 
 def storable(error: str) -> str:
