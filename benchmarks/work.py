@@ -1,5 +1,6 @@
 """How much a database had to do: statements, their time, rows written and read, and the plans."""
 
+import json
 import re
 import time
 from collections import Counter
@@ -18,7 +19,8 @@ WRITES = re.compile(
 )
 """A statement that writes, also one that brings its rows along."""
 
-READ = "SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
+READ = """SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) AS read
+FROM pg_stat_xact_user_tables"""
 GROWING = ("pulls", "windows", "deployments")
 """The tables that are read through an index, or reading takes longer with every year."""
 
@@ -50,7 +52,7 @@ def recorded(engine: Engine | type[Engine]) -> Iterator[list[Statement]]:
 
     def after(_c: Any, cursor: Any, sql: str, given: Any, _x: Any, is_many: bool) -> None:  # noqa: FBT001 - SQLAlchemy calls it so
         took = time.perf_counter() - began[0]
-        statements.append(Statement(sql, given, is_many, max(cursor.rowcount, 0), took))
+        statements.append(Statement(sql, given, is_many, _rows(cursor, sql, given), took))
 
     event.listen(engine, "before_cursor_execute", before)
     event.listen(engine, "after_cursor_execute", after)
@@ -59,6 +61,13 @@ def recorded(engine: Engine | type[Engine]) -> Iterator[list[Statement]]:
     finally:
         event.remove(engine, "before_cursor_execute", before)
         event.remove(engine, "after_cursor_execute", after)
+
+
+def _rows(cursor: Any, sql: str, given: Any) -> int:
+    """SQLite's driver does not count what a statement wrote that brings its rows along."""
+    if cursor.rowcount < 0 and WRITES.match(sql):
+        return len(json.loads(given[0]))
+    return max(int(cursor.rowcount), 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,21 +95,22 @@ def work_of(database: Database, do: Callable[[StorageTransaction], object]) -> W
         with recorded(database.engine) as statements:
             do(tx)
     with database.trial() as tx:
-        if database.is_sqlite:
-            rows_written, steps = _steps(tx.connection, lambda: do(tx))
-            written, read = Counter(all=rows_written), Counter[str]()
-        else:
-            written, read, steps = _rows_written(statements), _rows_read(tx, do), 0
+        driver: Any = tx.connection.connection.driver_connection
+        before = driver.total_changes if database.is_sqlite else 0
+        read, steps = rows_read(tx.connection, lambda: do(tx))
+        # SQLite tells how many rows were written, better than its driver of each statement.
+        changed = {"all": driver.total_changes - before} if database.is_sqlite else None
     return Work(
         statements=len(statements),
         in_statements=sum(one.seconds for one in statements),
-        written=dict(written),
+        written=changed or dict(rows_written(statements)),
         read=dict(read),
         steps=steps,
     )
 
 
-def _rows_written(statements: Sequence[Statement]) -> Counter[str]:
+def rows_written(statements: Sequence[Statement]) -> Counter[str]:
+    """By table."""
     written = Counter[str]()
     for one in statements:
         if one.table_written is not None:
@@ -108,8 +118,20 @@ def _rows_written(statements: Sequence[Statement]) -> Counter[str]:
     return written
 
 
-def _steps(connection: Connection, do: Callable[[], object]) -> tuple[int, int]:
-    """Rows that were written, and the steps it took."""
+def rows_read(connection: Connection, do: Callable[[], object]) -> tuple[Counter[str], int]:
+    """What reading cost: on PostgreSQL the rows by table, on SQLite the steps of its machine."""
+    if connection.dialect.name == "sqlite":
+        return Counter[str](), _steps(connection, do)
+    before = _read_so_far(connection)
+    do()
+    return _read_so_far(connection) - before, 0
+
+
+def _read_so_far(connection: Connection) -> Counter[str]:
+    return Counter({row.relname: row.read for row in connection.exec_driver_sql(READ)})
+
+
+def _steps(connection: Connection, do: Callable[[], object]) -> int:
     steps = 0
 
     def step() -> None:
@@ -117,19 +139,12 @@ def _steps(connection: Connection, do: Callable[[], object]) -> tuple[int, int]:
         steps += 1
 
     driver: Any = connection.connection.driver_connection
-    before = driver.total_changes
     driver.set_progress_handler(step, 1)
     try:
         do()
     finally:
         driver.set_progress_handler(None, 0)
-    return driver.total_changes - before, steps
-
-
-def _rows_read(tx: StorageTransaction, do: Callable[[StorageTransaction], object]) -> Counter[str]:
-    before = Counter[str](dict(tx.connection.exec_driver_sql(READ).tuples().all()))
-    do(tx)
-    return Counter[str](dict(tx.connection.exec_driver_sql(READ).tuples().all())) - before
+    return steps
 
 
 def plan_of(connection: Connection, statement: Statement) -> list[str]:

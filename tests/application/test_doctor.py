@@ -3,10 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
+from benchmarks.work import recorded
 from sqlalchemy import update
 from tests.builders import NOON, REPOSITORY, Clock, a_deployment, a_pull_request, at, sha
 from tests.domain.rule_builders import ENGINE, a_rule
-from tests.engine.work import recorded
 
 from shipmark.application.deliveries import Delivery
 from shipmark.application.diagnosis import Diagnosis, ForgeSetup
@@ -251,7 +251,7 @@ def test_a_budget_that_is_nearly_spent_is_told_until_it_is_full_again(
 
 def test_it_takes_as_many_statements_for_many_repositories_as_for_one(database: Database) -> None:
     def statements() -> int:
-        with recorded(database) as seen:
+        with recorded(database.engine) as seen:
             looked_at(database)
         return len(seen)
 

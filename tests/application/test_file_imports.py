@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any, Never
 
 import pytest
+from benchmarks.work import plan_of, recorded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import REPOSITORY, Clock, a_pull_request, at, sha
 from tests.engine.both import EVERYTHING
-from tests.engine.work import plan_of, recorded
 from tests.engine.writers import with_isolation
 from tests.imports import (
     POLICY,
@@ -632,7 +632,7 @@ def test_it_is_answered_by_an_index_in_its_order(
 ) -> None:
     # PostgreSQL plans by how many rows there are, and here there are none.
     world = World(Database(sqlite_url, clock=clock), clock)
-    with world.database.trial() as tx, recorded(world.database) as statements:
+    with world.database.trial() as tx, recorded(world.database.engine) as statements:
         QUESTIONS[question](tx.file_imports)
     with world.database.trial() as tx:
         plan = [line for one in statements for line in plan_of(tx.connection, one)]

@@ -7,10 +7,10 @@ from datetime import timedelta
 from itertools import islice
 
 import pytest
+from benchmarks.work import plan_of, recorded
 from sqlalchemy import select
 from tests.builders import at, sha
 from tests.engine.crowd import LENGTHS, LONG, the_middle_of
-from tests.engine.work import plan_of, recorded
 
 from shipmark.application.metric_queries import FixRules, Selection
 from shipmark.application.ports import LaneKey
@@ -181,7 +181,7 @@ def test_it_is_answered_by_an_index(crowded: Database, question: str) -> None:
         if not crowded.is_sqlite:
             tx.connection.exec_driver_sql("ANALYZE")
         known = Known.of(tx)
-        with recorded(crowded) as statements:
+        with recorded(crowded.engine) as statements:
             QUESTIONS[question](tx, known)
         plans = {
             one.sql: plan_of(tx.connection, one)
@@ -195,7 +195,7 @@ def test_it_is_answered_by_an_index(crowded: Database, question: str) -> None:
 
 
 def test_a_table_that_is_read_as_a_whole_is_found_out(crowded: Database) -> None:
-    with crowded.trial() as tx, recorded(crowded) as statements:
+    with crowded.trial() as tx, recorded(crowded.engine) as statements:
         tx.connection.scalar(select(windows.c.raises).where(windows.c.opened_number == 5))
     with crowded.trial() as tx:
         plan = plan_of(tx.connection, statements[-1])
