@@ -11,7 +11,7 @@ from tests.operation.commands import CommandLine
 def test_it_is_healthy_where_nothing_is_missing(commands: CommandLine) -> None:
     done = commands.run("doctor")
     assert "Database: reachable" in done.stdout
-    assert "0 repositories, 0 with findings" in done.stdout
+    assert "Repositories: 0, of them with findings: 0." in done.stdout
 
 
 def test_it_exits_with_1_and_says_what_is_missing_and_what_would_mend_it(

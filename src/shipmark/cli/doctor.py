@@ -85,8 +85,8 @@ def _lines(found: Diagnosis) -> Iterator[str]:
     yield ""
     sick = sum(bool(one.findings) for one in found.repositories)
     yield (
-        f"{len(found.repositories)} repositories, {sick} with findings; "
-        f"{len(found.findings)} findings in general."
+        f"Repositories: {len(found.repositories)}, of them with findings: {sick}. "
+        f"Findings in general: {len(found.findings)}."
     )
 
 
