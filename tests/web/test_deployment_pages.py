@@ -240,6 +240,32 @@ def test_an_edit_that_is_refused_keeps_what_was_typed(person: Person, shop: Shop
     assert shop.info(shop.reference("second"))["environment"] == "production"
 
 
+@pytest.mark.parametrize("typed", ["", "xyz"], ids=["at once", "after a refusal"])
+def test_an_edit_of_what_someone_else_changed_meanwhile_is_shown_first(
+    person: Person, shop: Shop, typed: str
+) -> None:
+    path = f"{page_of(shop, 'second')}/edit"
+    person.get(path)
+    fields = values_of(person.page.text) | {"seen": person.seen(), "source_name": "Spinnaker"}
+    shop.server.call(
+        "deployments.update", reference_id=shop.reference("second"), environment="canary"
+    )
+    if typed:
+        person.page = person.post(path, **fields | {"commit_sha": typed})
+        assert person.page.status_code == 422
+        fields["seen"] = person.seen()
+    person.page = person.post(path, **fields)
+    assert person.page.status_code == 409
+    assert "Someone changed this deployment" in person.words
+    assert "environment is 'canary' by now." in person.words
+    assert 'value="Spinnaker"' in person.page.text
+    assert shop.info(shop.reference("second"))["environment"] == "canary"
+    again = person.post(path, **fields | {"seen": person.seen(), "environment": "canary"})
+    assert again.status_code == 303
+    changed = shop.info(shop.reference("second"))
+    assert (changed["environment"], changed["source_name"]) == ("canary", "Spinnaker")
+
+
 def values_of(page: str) -> dict[str, str]:
     """What the fields of a form hold."""
     return dict(re.findall(r'<input id="f-\w+" name="(\w+)" type="\w+" value="([^"]*)"', page))
