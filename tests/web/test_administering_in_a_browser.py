@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -178,12 +179,21 @@ def test_no_page_keeps_anyone_out(
     rules = {"repository": shop.repository, "services": {HOSTILE: ["apps/web/"]}}
     shop.server.call("path_rules.upsert", **rules)
     name = f"{HOSTILE}{shop.number}"
-    shop.server.call("rules.upsert", name=name, source="tag", make={"service": HOSTILE})
-    shop.server.token("read", name="<b id=hostile>")
+    make = {"service": HOSTILE, "environment": HOSTILE, "integration_branch": HOSTILE}
+    when_ = {"repository": HOSTILE, "branch": "x" * 200}
+    shop.server.call("rules.upsert", name=name, source="push", when=when_, make=make)
+    account = f'<b id=hostile>"{{{{ 7 * 7 }}}}</b>{colours}'
+    with window(browser, admin) as opened:
+        opened.open("/access/accounts")
+        opened.page.get_by_label("Name").fill(account)
+        opened.page.get_by_role("button", name="Make it").click()
+        assert account in opened.text
+    shop.server.token("read", name="<b id=hostile>", account=account)
     with window(browser, admin, color_scheme=colours, viewport=viewport) as opened:
         address = a_previewed_import(shop, opened)
         edits = f"/rules/paths/edit?repository={shop.repository}"
-        for path in (*PAGES, address, f"{address}?state=ready", edits):
+        rule = f"/rules/edit?name={quote(name)}"
+        for path in (*PAGES, address, f"{address}?state=ready", edits, rule):
             opened.open(path)
             assert opened.violations() == [], path
             assert not opened.page.evaluate(WIDER), path

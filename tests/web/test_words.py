@@ -30,6 +30,19 @@ def test_a_span_has_its_two_largest_units(seconds: float | None, text: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("number", "noun", "text"),
+    [
+        (1, "repository", "1 repository"),
+        (7, "repository", "7 repositories"),
+        (0, "service", "0 services"),
+        (1204, "pull request", "1\u202f204 pull requests"),
+    ],
+)
+def test_things_are_counted_in_the_plural(number: int, noun: str, text: str) -> None:
+    assert words.count(number, noun) == text
+
+
+@pytest.mark.parametrize(
     ("before", "text"),
     [
         (timedelta(seconds=30), "just now"),

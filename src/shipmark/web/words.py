@@ -56,7 +56,8 @@ def iso(at: datetime) -> str:
 
 def count(number: int, noun: str) -> str:
     """A number of things, like 1 pull request or 1 204 pull requests."""
-    return f"{amount(number)} {noun if number == 1 else noun + 's'}"
+    several = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{amount(number)} {noun if number == 1 else several}"
 
 
 def shipped(number: int) -> str:
