@@ -21,6 +21,17 @@ HOSTILE = (
 SHOWN = """document.body.innerText
     + [...document.querySelectorAll('input, textarea')].map((field) => field.value).join()"""
 HARM = "#hostile, main script, img[onerror], a[href^=javascript]"
+PRESS_TWICE = """() => {
+    let sent = 0;
+    document.addEventListener("submit", (event) => {
+        if (!event.defaultPrevented) sent += 1;
+        event.preventDefault();
+    });
+    const button = document.querySelector("main form[method=post] button.primary");
+    button.click();
+    button.click();
+    return sent;
+}"""
 WIDE = {"width": 1600, "height": 900}
 TIMES = "since=2024-05-25&until=2024-06-10"
 PHONE = {"width": 390, "height": 800}
@@ -148,11 +159,7 @@ def test_a_form_is_sent_once_however_often_its_button_is_pressed(
     opened: Window, shop: Shop
 ) -> None:
     opened.open(f"{page_of(shop, 'broken')}/edit")
-    sent: list[str] = []
-    opened.page.on("request", lambda one: sent.append(one.url) if one.method == "POST" else None)
-    opened.page.get_by_role("button", name="Save").dblclick()
-    opened.page.get_by_text("The deployment was changed").wait_for()
-    assert len(sent) == 1
+    assert opened.page.evaluate(PRESS_TWICE) == 1
 
 
 @pytest.mark.parametrize("name", [".", "..", "a/../b", "~..", "%2F", "a?b#c"])
