@@ -184,6 +184,13 @@ def test_a_page_says_what_was_shipped_and_why(person: Person, shop: Shop) -> Non
     assert "/second" in words.partition("Before and after")[2]
 
 
+def test_names_do_not_turn_the_sentences_that_they_stand_in(person: Person, shop: Shop) -> None:
+    deploy(shop, 6, "turned", commit_sha=shop.sha(3), service="shop\u202e-api")
+    why = open_page(person, shop, "turned").partition("Why")[2].partition("Facts")[0]
+    assert "shop-api" in why
+    assert "\u202e" not in why.partition("Pull requests shipped")[0]
+
+
 def test_a_page_draws_the_window_among_those_around_it(person: Person, shop: Shop) -> None:
     open_page(person, shop, "second")
     drawing = person.page.text.partition('<svg class="timeline"')[2].partition("</svg>")[0]

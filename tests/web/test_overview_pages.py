@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+from html import unescape
 
 import pytest
 from tests.shops import Shop
@@ -173,6 +175,19 @@ def test_a_metric_tells_what_it_is_and_lists_its_rows(
     assert "Rows" in person.words
 
 
+def test_lead_times_of_first_deployments_alone_say_how_to_count_them(
+    person: Person, shop: Shop
+) -> None:
+    path = "/metrics/lead_time_for_changes"
+    until = "2024-06-01T14:00:00Z"
+    person.get(path, repository=shop.repository, since=TIMES["since"], until=until)
+    assert "1 first deployment of a service to an environment counted for nothing" in person.words
+    link = re.search(r'<a href="([^"]*)">Count first deployments, too', person.page.text)
+    assert link
+    person.get(unescape(link[1]))
+    assert "n 1 " in person.words
+
+
 def test_all_parameters_of_a_metric_are_fields(person: Person, shop: Shop) -> None:
     query = {"repository": shop.repository, "include_baseline": "yes", "unit": "pull_request"}
     person.get("/metrics/lead_time_for_changes", **TIMES, **query)
@@ -242,8 +257,9 @@ def test_what_is_missing_of_a_repository_is_said_with_what_would_mend_it(
     shop.server.call("repositories.upsert", name=empty, default_branch="main")
     person.get("/health", repository=empty)
     assert "No pull request and no commit of it was ever received." in person.words
-    assert "shipmark import forge" in person.words
-    assert person.get("/health", repository="acme/typo").status_code == 422
+    assert "<code>shipmark import forge</code>" in person.page.text
+    assert person.get("/health", repository="acme/typo").status_code == 400
+    assert "Show all repositories" in person.words
     assert "acme/typo" in person.words
 
 

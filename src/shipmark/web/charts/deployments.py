@@ -9,7 +9,8 @@ from shipmark.web.charts.specification import Chart, specification
 from shipmark.web.words import count, exact, iso
 
 OUTCOMES = ("succeeded", "rollback", "failed")
-ROW = 34
+ROW, LOW_ROW = 34, 16
+MANY = 12
 DAYS_ALONE = timedelta(days=6)
 """A longer axis has marks a day or more apart."""
 
@@ -40,7 +41,7 @@ def deployments(
         f"{count(len(places), 'environment')}.",
         specification=specification(
             values,
-            height=ROW * max(1, len(places)) + 10,
+            height=(ROW if len(places) <= MANY else LOW_ROW) * max(1, len(places)) + 10,
             mark={"type": "point", "filled": True, "size": 44, "opacity": 0.7},
             encoding={
                 "x": {"field": "at", "type": "temporal", "title": None, "scale": {"type": "utc"}}
