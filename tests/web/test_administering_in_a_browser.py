@@ -201,6 +201,19 @@ def test_no_page_keeps_anyone_out(
             assert opened.page.evaluate("window.hostile") is None
 
 
+@pytest.mark.parametrize("width", [700, 1100, 1225, 1260])
+def test_sections_have_a_row_of_their_own_where_they_need_it(
+    browser: Browser, admin: LiveServer, width: int
+) -> None:
+    with window(browser, admin, viewport={"width": width, "height": 768}) as opened:
+        opened.open("/imports")
+        name = opened.page.get_by_role("link", name="Shipmark").bounding_box()
+        last = opened.page.get_by_role("button", name="Sign out").bounding_box()
+        assert name
+        assert last
+        assert abs(name["y"] + name["height"] / 2 - last["y"] - last["height"] / 2) < 8
+
+
 def test_what_a_file_says_is_shown_as_text(browser: Browser, shop: Shop) -> None:
     cell = HOSTILE.replace('"', '""')
     bad = f'service,repository,deployed_at\nshop,{shop.repository},"{cell}"\n'

@@ -216,6 +216,7 @@ def test_a_rollback_is_shown_as_one(person: Person, shop: Shop) -> None:
 
 def test_what_waits_is_retried_with_a_button(person: Person, shop: Shop) -> None:
     assert "Retry attribution" in open_page(person, shop, "waits")
+    assert f"What is missing of {shop.repository}, and why" in person.words
     shop.merge(9, merge_commit_sha="abcdef1230".ljust(40, "0"))
     answer = person.post(f"{page_of(shop, 'waits')}/retry")
     assert answer.headers["Location"].endswith("?done=deployment-retried")

@@ -68,7 +68,7 @@ async def shown(visit: Visit) -> Response:
         ),
         incidents=incidents,
         may_change=visit.may(DEPLOY),
-        may_retry=one.attribution.status in (Status.PENDING, Status.EXPIRED),
+        is_waiting=one.attribution.status in (Status.PENDING, Status.EXPIRED),
     )
 
 
