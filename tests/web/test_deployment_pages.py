@@ -191,6 +191,21 @@ def test_names_do_not_turn_the_sentences_that_they_stand_in(person: Person, shop
     assert "\u202e" not in why.partition("Pull requests shipped")[0]
 
 
+def test_a_sentence_that_names_the_first_of_many_says_that_there_are_more(
+    person: Person, shop: Shop
+) -> None:
+    shop.merge_all(range(100, 121), base_ref="next")
+    named = [shop.sha(number) for number in range(100, 121)]
+    deploy(shop, 130, "twenty", merge_commit_shas=named[:20], repository=None)
+    deploy(shop, 131, "more", merge_commit_shas=named, repository=None, environment="staging")
+    assert f"{named[19]}." in open_page(person, shop, "twenty")
+    assert f"{named[19]}, and more." in open_page(person, shop, "more")
+
+
+def test_what_waits_is_not_said_to_be_attributed(person: Person, shop: Shop) -> None:
+    assert "To be attributed by the commit abcdef123" in open_page(person, shop, "waits")
+
+
 def test_a_page_draws_the_window_among_those_around_it(person: Person, shop: Shop) -> None:
     open_page(person, shop, "second")
     drawing = person.page.text.partition('<svg class="timeline"')[2].partition("</svg>")[0]
