@@ -101,7 +101,7 @@ def test_it_follows_the_last_deployment_of_its_service_before_it(shop: Shop) -> 
     shop.deploy(1.9, environment="staging", reference_id=shop.reference("staging"))
     answer = report(shop)
     assert linked(answer) == {shop.reference(1.5): "followed"}
-    assert "1800 seconds after" in answer["links"][0]["why"]
+    assert "30 minutes after" in answer["links"][0]["why"]
 
 
 def test_it_follows_whichever_comes_first(shop: Shop) -> None:

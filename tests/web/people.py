@@ -36,6 +36,12 @@ class Person:
         token = {"form_token": hidden["form_token"]} if "form_token" in hidden else {}
         return self.http.post(path, data=token | fields)
 
+    def seen(self) -> str:
+        """Which state of what it changes the form of this page is of."""
+        found = re.search(r'name="seen" value="([^"]+)"', self.page.text)
+        assert found, self.words
+        return found[1]
+
     def send_file(
         self, path: str, content: bytes, *, filename: str = "years.csv", **fields: str
     ) -> httpx.Response:

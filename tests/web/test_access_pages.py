@@ -123,4 +123,7 @@ def test_without_a_session_or_its_token_nothing_changes(admin: Person, server: L
         assert admin.http.post(path, data={"name": "x", "read": "yes"}).status_code == 401
     with Person(server) as nobody:
         answer = nobody.post("/access", name="x", read="yes")
-        assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
+        assert (answer.status_code, answer.headers["Location"]) == (
+            303,
+            "/sign-in?done=session-over",
+        )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -178,17 +179,39 @@ def test_no_page_keeps_anyone_out(
     rules = {"repository": shop.repository, "services": {HOSTILE: ["apps/web/"]}}
     shop.server.call("path_rules.upsert", **rules)
     name = f"{HOSTILE}{shop.number}"
-    shop.server.call("rules.upsert", name=name, source="tag", make={"service": HOSTILE})
-    shop.server.token("read", name="<b id=hostile>")
+    make = {"service": HOSTILE, "environment": HOSTILE, "integration_branch": HOSTILE}
+    when_ = {"repository": HOSTILE, "branch": "x" * 200}
+    shop.server.call("rules.upsert", name=name, source="push", when=when_, make=make)
+    account = f'<b id=hostile>"{{{{ 7 * 7 }}}}</b>{colours}'
+    with window(browser, admin) as opened:
+        opened.open("/access/accounts")
+        opened.page.get_by_label("Name").fill(account)
+        opened.page.get_by_role("button", name="Make it").click()
+        assert account in opened.text
+    shop.server.token("read", name="<b id=hostile>", account=account)
     with window(browser, admin, color_scheme=colours, viewport=viewport) as opened:
         address = a_previewed_import(shop, opened)
         edits = f"/rules/paths/edit?repository={shop.repository}"
-        for path in (*PAGES, address, f"{address}?state=ready", edits):
+        rule = f"/rules/edit?name={quote(name)}"
+        for path in (*PAGES, address, f"{address}?state=ready", edits, rule):
             opened.open(path)
             assert opened.violations() == [], path
             assert not opened.page.evaluate(WIDER), path
             assert opened.page.locator(HARM).count() == 0, path
             assert opened.page.evaluate("window.hostile") is None
+
+
+@pytest.mark.parametrize("width", [700, 1100, 1225, 1260])
+def test_sections_have_a_row_of_their_own_where_they_need_it(
+    browser: Browser, admin: LiveServer, width: int
+) -> None:
+    with window(browser, admin, viewport={"width": width, "height": 768}) as opened:
+        opened.open("/imports")
+        name = opened.page.get_by_role("link", name="Shipmark").bounding_box()
+        last = opened.page.get_by_role("button", name="Sign out").bounding_box()
+        assert name
+        assert last
+        assert abs(name["y"] + name["height"] / 2 - last["y"] - last["height"] / 2) < 8
 
 
 def test_what_a_file_says_is_shown_as_text(browser: Browser, shop: Shop) -> None:

@@ -184,6 +184,28 @@ def test_a_page_says_what_was_shipped_and_why(person: Person, shop: Shop) -> Non
     assert "/second" in words.partition("Before and after")[2]
 
 
+def test_names_do_not_turn_the_sentences_that_they_stand_in(person: Person, shop: Shop) -> None:
+    deploy(shop, 6, "turned", commit_sha=shop.sha(3), service="shop\u202e-api")
+    why = open_page(person, shop, "turned").partition("Why")[2].partition("Facts")[0]
+    assert "shop-api" in why
+    assert "\u202e" not in why.partition("Pull requests shipped")[0]
+
+
+def test_a_sentence_that_names_the_first_of_many_says_that_there_are_more(
+    person: Person, shop: Shop
+) -> None:
+    shop.merge_all(range(100, 121), base_ref="next")
+    named = [shop.sha(number) for number in range(100, 121)]
+    deploy(shop, 130, "twenty", merge_commit_shas=named[:20], repository=None)
+    deploy(shop, 131, "more", merge_commit_shas=named, repository=None, environment="staging")
+    assert f"{named[19]}." in open_page(person, shop, "twenty")
+    assert f"{named[19]}, and more." in open_page(person, shop, "more")
+
+
+def test_what_waits_is_not_said_to_be_attributed(person: Person, shop: Shop) -> None:
+    assert "To be attributed by the commit abcdef123" in open_page(person, shop, "waits")
+
+
 def test_a_page_draws_the_window_among_those_around_it(person: Person, shop: Shop) -> None:
     open_page(person, shop, "second")
     drawing = person.page.text.partition('<svg class="timeline"')[2].partition("</svg>")[0]
@@ -209,6 +231,7 @@ def test_a_rollback_is_shown_as_one(person: Person, shop: Shop) -> None:
 
 def test_what_waits_is_retried_with_a_button(person: Person, shop: Shop) -> None:
     assert "Retry attribution" in open_page(person, shop, "waits")
+    assert f"What is missing of {shop.repository}, and why" in person.words
     shop.merge(9, merge_commit_sha="abcdef1230".ljust(40, "0"))
     answer = person.post(f"{page_of(shop, 'waits')}/retry")
     assert answer.headers["Location"].endswith("?done=deployment-retried")
@@ -238,6 +261,32 @@ def test_an_edit_that_is_refused_keeps_what_was_typed(person: Person, shop: Shop
     assert "commit_sha is &#39;xyz&#39;" in answer.text
     assert 'value="typed"' in answer.text
     assert shop.info(shop.reference("second"))["environment"] == "production"
+
+
+@pytest.mark.parametrize("typed", ["", "xyz"], ids=["at once", "after a refusal"])
+def test_an_edit_of_what_someone_else_changed_meanwhile_is_shown_first(
+    person: Person, shop: Shop, typed: str
+) -> None:
+    path = f"{page_of(shop, 'second')}/edit"
+    person.get(path)
+    fields = values_of(person.page.text) | {"seen": person.seen(), "source_name": "Spinnaker"}
+    shop.server.call(
+        "deployments.update", reference_id=shop.reference("second"), environment="canary"
+    )
+    if typed:
+        person.page = person.post(path, **fields | {"commit_sha": typed})
+        assert person.page.status_code == 422
+        fields["seen"] = person.seen()
+    person.page = person.post(path, **fields)
+    assert person.page.status_code == 409
+    assert "Someone changed this deployment" in person.words
+    assert "environment is 'canary' by now." in person.words
+    assert 'value="Spinnaker"' in person.page.text
+    assert shop.info(shop.reference("second"))["environment"] == "canary"
+    again = person.post(path, **fields | {"seen": person.seen(), "environment": "canary"})
+    assert again.status_code == 303
+    changed = shop.info(shop.reference("second"))
+    assert (changed["environment"], changed["source_name"]) == ("canary", "Spinnaker")
 
 
 def values_of(page: str) -> dict[str, str]:

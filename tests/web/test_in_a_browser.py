@@ -21,6 +21,17 @@ HOSTILE = (
 SHOWN = """document.body.innerText
     + [...document.querySelectorAll('input, textarea')].map((field) => field.value).join()"""
 HARM = "#hostile, main script, img[onerror], a[href^=javascript]"
+PRESS_TWICE = """() => {
+    let sent = 0;
+    document.addEventListener("submit", (event) => {
+        if (!event.defaultPrevented) sent += 1;
+        event.preventDefault();
+    });
+    const button = document.querySelector("main form[method=post] button.primary");
+    button.click();
+    button.click();
+    return sent;
+}"""
 WIDE = {"width": 1600, "height": 900}
 TIMES = "since=2024-05-25&until=2024-06-10"
 PHONE = {"width": 390, "height": 800}
@@ -124,6 +135,72 @@ def test_editing_shows_what_changed(opened: Window, shop: Shop) -> None:
     assert "4 pull requests shipped" in opened.text
 
 
+def test_two_who_edit_the_same_do_not_lose_what_the_first_saved(opened: Window, shop: Shop) -> None:
+    first, second = opened.page, opened.page.context.new_page()
+    for page in (first, second):
+        page.goto(f"{page_of(shop, 'broken')}/edit")
+    first.get_by_label("Environment").fill("canary")
+    first.get_by_role("button", name="Save").click()
+    first.get_by_text("The deployment was changed").wait_for()
+    second.get_by_label("Outcome").select_option("Succeeded")
+    second.get_by_role("button", name="Save").click()
+    expect(second.get_by_role("alert")).to_contain_text("Someone changed this deployment")
+    expect(second.get_by_label("Environment")).to_have_accessible_description(
+        "environment is 'canary' by now."
+    )
+    second.get_by_label("Environment").fill("canary")
+    second.get_by_role("button", name="Save").click()
+    second.get_by_text("The deployment was changed").wait_for()
+    stored = shop.info(shop.reference("broken"))
+    assert (stored["environment"], stored["success"]) == ("canary", True)
+
+
+def test_a_form_is_sent_once_however_often_its_button_is_pressed(
+    opened: Window, shop: Shop
+) -> None:
+    opened.open(f"{page_of(shop, 'broken')}/edit")
+    assert opened.page.evaluate(PRESS_TWICE) == 1
+
+
+@pytest.mark.parametrize("name", [".", "..", "a/../b", "~..", "%2F", "a?b#c"])
+def test_a_service_of_any_name_has_its_page(opened: Window, shop: Shop, name: str) -> None:
+    shop.deploy(12, service=name, reference_id=shop.reference(name), commit_sha=shop.sha(10))
+    opened.open(f"/deployments?repository={shop.repository}")
+    opened.page.get_by_role("table").get_by_role("link", name=name, exact=True).click()
+    expect(opened.page.get_by_role("heading", level=1)).to_have_text(name)
+    opened.page.get_by_role("button", name="Dark").click()
+    expect(opened.page.get_by_role("heading", level=1)).to_have_text(name)
+
+
+def test_no_table_is_cut_where_there_is_room(browser: Browser, shop: Shop) -> None:
+    cut = (
+        "[...document.querySelectorAll('.rows')].filter((one) => one.scrollWidth > one.clientWidth)"
+    )
+    with window(browser, shop.server, viewport={"width": 1024, "height": 768}) as opened:
+        for path in (
+            page_of(shop, "live"),
+            f"/pulls/{shop.repository}/3",
+            f"/services/{shop.service}",
+            f"/repositories/{shop.repository}",
+            f"/deployments?repository={shop.repository}",
+        ):
+            opened.open(path)
+            assert opened.page.evaluate(f"{cut}.length") == 0, path
+
+
+def test_on_a_phone_filters_that_narrow_nothing_are_folded(browser: Browser, shop: Shop) -> None:
+    with window(browser, shop.server, viewport=PHONE) as opened:
+        field = opened.page.get_by_label("Repository")
+        opened.open("/deployments")
+        expect(field).to_be_hidden()
+        opened.page.get_by_text("Filters", exact=True).click()
+        field.fill(shop.repository)
+        opened.page.get_by_role("button", name="Show").click()
+        opened.page.wait_for_url("**repository=**")
+        expect(field).to_have_value(shop.repository)
+        expect(field).to_be_visible()
+
+
 def test_light_and_dark_stay_chosen(opened: Window) -> None:
     page = opened.page
     light = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -199,6 +276,17 @@ def test_everything_works_without_javascript(browser: Browser, shop: Shop) -> No
 
 def test_what_strangers_write_is_shown_as_text(browser: Browser, shop: Shop) -> None:
     service, script = f"{HOSTILE}{shop.number}", "javascript:window.hostile=1"
+    shop.merge(21, base_ref=HOSTILE, title=HOSTILE)
+    shop.server.call(
+        "deployments.create",
+        deployed_at="2024-06-02T13:00:00Z",
+        repository=shop.repository,
+        commit_sha=shop.sha(21),
+        integration_branch=HOSTILE,
+        service=service,
+        reference_id=f"{HOSTILE}{shop.number}-branch",
+    )
+    branch = shop.server.call("deployments.info", reference_id=f"{service}-branch")
     shop.merge(
         20,
         title=HOSTILE,
@@ -246,7 +334,7 @@ def test_what_strangers_write_is_shown_as_text(browser: Browser, shop: Shop) -> 
         for path in (
             f"/?{TIMES}&repository={shop.repository}&environment={quote(HOSTILE)}",
             f"/metrics/deployment_frequency?{TIMES}&environment={quote(HOSTILE)}",
-            "/metrics/time_waiting",
+            f"/metrics/time_waiting?repository={shop.repository}",
             "/services",
             f"/services/{quoted}",
             f"/incidents?service={quoted}",
@@ -255,8 +343,11 @@ def test_what_strangers_write_is_shown_as_text(browser: Browser, shop: Shop) -> 
             f"/deployments?repository={shop.repository}",
             url,
             f"{url}/edit",
+            branch["deployment"]["url"],
+            f"{branch['deployment']['url']}/edit",
             f"/pulls?repository={shop.repository}",
             f"/pulls/{shop.repository}/20",
+            f"/pulls/{shop.repository}/21",
             f"/deployments?q={HOSTILE.replace('&', '%26').replace('#', '%23')}",
         ):
             opened.open(path)

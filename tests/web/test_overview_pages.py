@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+from html import unescape
 
 import pytest
 from tests.shops import Shop
@@ -58,8 +60,8 @@ def test_the_overview_tells_each_metric_with_its_n_and_what_it_was(
     person: Person, shop: Shop
 ) -> None:
     words = overview(person, shop)
-    assert "Deployment frequency 1.2 a week 3 deployments before: none, n 0" in words
-    assert "Lead time for changes 30 min 1 change before: –, n 0" in words
+    assert "Deployment frequency 1.2 a week 3 deployments before: none" in words
+    assert "Lead time for changes 30 min 1 change before: none" in words
     assert "Change failure rate 25 % 4 deployments" in words
     assert "Failed deployment recovery time 12 min 1 recovered failure" in words
     assert "4 deployments to production since 2024-05-25" in words
@@ -173,6 +175,19 @@ def test_a_metric_tells_what_it_is_and_lists_its_rows(
     assert "Rows" in person.words
 
 
+def test_lead_times_of_first_deployments_alone_say_how_to_count_them(
+    person: Person, shop: Shop
+) -> None:
+    path = "/metrics/lead_time_for_changes"
+    until = "2024-06-01T14:00:00Z"
+    person.get(path, repository=shop.repository, since=TIMES["since"], until=until)
+    assert "1 first deployment of a service to an environment counted for nothing" in person.words
+    link = re.search(r'<a href="([^"]*)">Count first deployments, too', person.page.text)
+    assert link
+    person.get(unescape(link[1]))
+    assert "n 1 " in person.words
+
+
 def test_all_parameters_of_a_metric_are_fields(person: Person, shop: Shop) -> None:
     query = {"repository": shop.repository, "include_baseline": "yes", "unit": "pull_request"}
     person.get("/metrics/lead_time_for_changes", **TIMES, **query)
@@ -242,8 +257,9 @@ def test_what_is_missing_of_a_repository_is_said_with_what_would_mend_it(
     shop.server.call("repositories.upsert", name=empty, default_branch="main")
     person.get("/health", repository=empty)
     assert "No pull request and no commit of it was ever received." in person.words
-    assert "shipmark import forge" in person.words
-    assert person.get("/health", repository="acme/typo").status_code == 422
+    assert "<code>shipmark import forge</code>" in person.page.text
+    assert person.get("/health", repository="acme/typo").status_code == 400
+    assert "Show all repositories" in person.words
     assert "acme/typo" in person.words
 
 
@@ -259,7 +275,7 @@ def test_an_incident_says_why_it_is_linked(person: Person, shop: Shop) -> None:
     tell(shop, "outage", name="Nothing sells", priority="P1")
     open_incident(person, shop)
     assert "Nothing sells" in person.words
-    assert "started 1200 seconds after this deployment to production" in person.words
+    assert "started 20 minutes after this deployment to production" in person.words
     url = shop.info(shop.reference("second"))["url"].removeprefix(shop.server.base_url)
     person.get(url)
     assert "Nothing sells open It is of the service" in person.words

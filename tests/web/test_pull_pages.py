@@ -98,6 +98,25 @@ def test_a_pull_request_that_is_not_merged_is_shown_as_that(person: Person, shop
     assert "no deployment can ship it" in person.words
 
 
+def test_before_it_is_merged_no_place_is_said_to_be_without_it(person: Person, shop: Shop) -> None:
+    person.get(page_of(shop, 4))
+    assert "Where it is" not in person.words
+    assert "staging" not in person.words.partition("Why")[0]
+
+
+def test_of_many_environments_the_first_are_told_and_production_before_all(
+    person: Person, shop: Shop
+) -> None:
+    for number in range(12):
+        place = f"east-{number:02}"
+        name = shop.reference(place)
+        shop.deploy(4 + number, reference_id=name, commit_sha=shop.sha(1), environment=place)
+    person.get(page_of(shop, 1))
+    told = person.words.partition("Where it is")[0].rpartition("apples")[2]
+    assert told.split()[:4] == ["production", "live", "east-00", "live"]
+    assert "east-06 live and 6 environments more" in told
+
+
 def test_one_that_nothing_can_have_shipped_says_what_to_send(shop: Shop, person: Person) -> None:
     shop.merge(5, base_ref="release")
     person.get(page_of(shop, 5))

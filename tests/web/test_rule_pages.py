@@ -126,6 +126,44 @@ def test_what_is_wrong_with_a_rule_is_said_in_its_form(
     assert rule_of(shop) is None
 
 
+def test_a_rule_that_someone_else_changed_meanwhile_is_shown_first(
+    person: Person, shop: Shop
+) -> None:
+    name = shop.reference("deploys")
+    person.get("/rules/edit")
+    person.post("/rules/edit", **a_rule(shop))
+    person.get("/rules/edit", name=name)
+    form = a_rule(shop, also_failures="yes") | {"seen": person.seen()}
+    theirs = {"when": {"repository": shop.repository, "branch": "release"}}
+    make = {"service": shop.service}
+    shop.server.call("rules.upsert", name=name, source="github_actions", **theirs, make=make)
+    person.page = person.post(f"/rules/edit?name={name}", **form)
+    assert person.page.status_code == 409
+    assert "when.branch is 'release' by now." in person.words
+    assert rule_of(shop)["when"] == theirs["when"]
+    again = person.post(f"/rules/edit?name={name}", **form | {"seen": person.seen()})
+    assert again.status_code == 303
+    assert rule_of(shop)["also_failures"] is True
+
+
+def test_path_rules_that_someone_else_changed_meanwhile_are_shown_first(
+    person: Person, shop: Shop
+) -> None:
+    path = f"/rules/paths/edit?repository={shop.repository}"
+    person.get("/rules/paths/edit")
+    form = {"repository": shop.repository, "file": RULES, "do": "save"}
+    assert person.post("/rules/paths/edit", **form).status_code == 303
+    person.page = person.post("/rules/paths/edit", **form)
+    assert "already; edit those" in person.words
+    person.get(path)
+    form["seen"] = person.seen()
+    shop.server.call("path_rules.upsert", repository=shop.repository, services={"web": ["w/"]})
+    person.page = person.post(path, **form)
+    assert person.page.status_code == 409
+    assert "What is stored now version: 1 services: web: - w/" in person.words
+    assert person.post(path, **form | {"seen": person.seen()}).status_code == 303
+
+
 def test_a_new_rule_takes_no_name_that_is_taken(person: Person, shop: Shop) -> None:
     person.get("/rules/edit")
     person.post("/rules/edit", **a_rule(shop))

@@ -123,6 +123,21 @@ def test_a_session_ends_with_its_token(shop: Shop) -> None:
         assert not signed_in(somebody)
 
 
+def test_who_sends_a_form_when_the_session_is_over_is_told_that_nothing_was_changed(
+    shop: Shop,
+) -> None:
+    shop.deploy(1, reference_id=shop.reference("live"))
+    page = shop.info(shop.reference("live"))["url"].removeprefix(shop.server.base_url)
+    with Person(shop.server) as somebody:
+        somebody.sign_in()
+        somebody.get(f"{page}/edit")
+        somebody.http.cookies.clear()
+        answer = somebody.post(f"{page}/edit", environment="canary")
+        somebody.get(answer.headers["Location"])
+        assert "Your session is over. Nothing was changed" in somebody.words
+    assert shop.info(shop.reference("live"))["environment"] == "production"
+
+
 def test_a_session_ends_with_its_account(shop: Shop) -> None:
     name = f"leaving-{shop.number}"
     with Person(shop.server) as somebody, closing(Database(shop.server.database_url)) as database:

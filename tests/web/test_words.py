@@ -29,6 +29,24 @@ def test_a_span_has_its_two_largest_units(seconds: float | None, text: str) -> N
     assert words.span(seconds) == text
 
 
+def test_a_name_in_a_sentence_does_not_turn_the_rest_of_it() -> None:
+    assert words.in_order("'a\u202eb' and '\u2067c' wait") == "'ab' and 'c' wait"
+    assert words.in_order("'\u062e\u0644\u0644' waits") == "'\u062e\u0644\u0644' waits"
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "text"),
+    [
+        (1, "repository", "1 repository"),
+        (7, "repository", "7 repositories"),
+        (0, "service", "0 services"),
+        (1204, "pull request", "1\u202f204 pull requests"),
+    ],
+)
+def test_things_are_counted_in_the_plural(number: int, noun: str, text: str) -> None:
+    assert words.count(number, noun) == text
+
+
 @pytest.mark.parametrize(
     ("before", "text"),
     [

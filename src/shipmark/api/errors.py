@@ -22,6 +22,7 @@ STATUSES: dict[type[errors.ShipmarkError], int] = {
     errors.ImportNotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.ReferenceIdExists: 409,
+    errors.ChangedMeanwhile: 409,
     errors.ImportNotReady: 409,
     errors.PayloadTooLarge: 413,
     errors.InvalidArgument: 422,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import Any
 
 from shipmark.application import attribute
@@ -17,6 +18,7 @@ from shipmark.application.register import (
     register,
 )
 from shipmark.domain.errors import (
+    ChangedMeanwhile,
     DeploymentNotFound,
     RequiredParamsMissing,
     ShipmarkError,
@@ -29,17 +31,21 @@ REQUIRED_TO_CREATE = ("deployed_at", "service")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """Some of the values of a registration; what is absent stays as it is, None takes it away."""
+    """Some of the values of a registration; what is absent stays as it is, None takes it away.
+
+    ``seen`` is when what the caller looked at was changed last, if that matters.
+    """
 
     reference_id: str
     values: Mapping[str, Any]
     account_id: int | None = None
+    seen: datetime | None = None
 
 
 def update(tx: Transaction, patch: Patch, *, policy: Policy) -> Registered:
     """Change a deployment and attribute it anew.
 
-    Raises DeploymentNotFound, and what registering would refuse.
+    Raises DeploymentNotFound, ChangedMeanwhile, and what registering would refuse.
     """
     known = tx.deployments.by_reference_ids({patch.reference_id})
     if patch.reference_id not in known:
@@ -52,6 +58,8 @@ def update(tx: Transaction, patch: Patch, *, policy: Policy) -> Registered:
     if not locked:
         raise TransactionConflict(f"'{patch.reference_id}' was deleted at the same moment.")
     (before,) = locked.values()
+    if patch.seen is not None and patch.seen != before.updated_at:
+        raise ChangedMeanwhile
     after = _patched(tx, before, patch.values, policy)
     _check(tx, before, after, policy)
     if not after.registers_the_same_as(before):

@@ -155,10 +155,10 @@ def deployment_words(
     if explained.reason is not None:
         yield f"It ships nothing{_yet(explained.status)}: {REASONS[explained.reason]}."
     if explained.left_out:
-        why = "; ".join(_left_out_words(each) for each in explained.left_out[:MOST_IN_WORDS])
+        why = _first([_left_out_words(each) for each in explained.left_out], "; ")
         yield f"Left out of its window: {why}."
     if explained.carried:
-        carried = ", ".join(f"#{number}" for number in explained.carried[:MOST_IN_WORDS])
+        carried = _first([f"#{number}" for number in explained.carried])
         yield f"Had it succeeded it would have shipped {carried}."
 
 
@@ -170,10 +170,16 @@ def _how(row: DeploymentRow) -> str:
         Method.COMMIT_SHA: f"by the commit {one.commit_sha} of {repository}",
         Method.INTEGRATION_BRANCH: f"by the commit {one.commit_sha} of {repository}, for what was "
         f"merged into {one.integration_branch} by then",
-        Method.MERGE_COMMIT_SHAS: "by the merge commits it lists: "
-        + ", ".join(one.merge_commit_shas[:MOST_IN_WORDS]),
+        Method.MERGE_COMMIT_SHAS: "by the merge commits it lists: " + _first(one.merge_commit_shas),
     }
-    return f"Attributed {named[one.method]}."
+    waits = one.attribution.status in (Status.PENDING, Status.EXPIRED)
+    return f"{'To be attributed' if waits else 'Attributed'} {named[one.method]}."
+
+
+def _first(texts: Sequence[str], separator: str = ", ") -> str:
+    """As many as one reads in a sentence, which says so where there are more."""
+    more = f"{separator}and more" if len(texts) > MOST_IN_WORDS else ""
+    return separator.join(texts[:MOST_IN_WORDS]) + more
 
 
 def _match_words(sha: str, matched: MatchedCommit) -> str:

@@ -303,9 +303,17 @@ def _explain(
     elif link is not None and link.kind is LinkKind.NAMED:
         why = "The incident names this deployment."
     else:
-        after = (of.started_at - row.deployment.deployed_at).total_seconds()
+        after = _length(of.started_at - row.deployment.deployed_at)
         why = (
-            f"It is of the service {row.service.identifier} and started {after:g} seconds after "
+            f"It is of the service {row.service.identifier} and started {after} after "
             f"this deployment to {row.deployment.environment}, before the next one."
         )
     return ExplainedLink(row=row, kind=link.kind if link else None, why=why, correction=correction)
+
+
+def _length(span: timedelta) -> str:
+    """A span in the largest unit of which it has two or more."""
+    seconds = span.total_seconds()
+    units = ((86400, "days"), (3600, "hours"), (60, "minutes"))
+    size, unit = next((each for each in units if seconds >= 2 * each[0]), (1, "seconds"))
+    return f"{round(seconds / size, 1):g} {unit}"

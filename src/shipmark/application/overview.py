@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from shipmark.application.metric_facts import Asked, Facts, MetricRules
 from shipmark.application.metric_queries import StatusCount
 from shipmark.application.metrics import Measurement, measured
-from shipmark.application.queries import ReadTransaction
+from shipmark.application.queries import (
+    DeploymentFilter,
+    DeploymentRow,
+    Page,
+    ReadTransaction,
+)
 from shipmark.domain import metrics
 from shipmark.domain.metrics import Coverage
 from shipmark.domain.model import Status
@@ -50,13 +55,15 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """All that an overview shows. ``services`` have a number for each of the buckets."""
+    """All that an overview shows. ``services`` have a number for each of the buckets. ``newest`` is
+    the newest deployment anywhere, where nothing was found."""
 
     measurement: Measurement
     buckets: Sequence[Bucket]
     services: Sequence[ServiceSeries]
     lead_times: Sequence[Bar]
     health: Health
+    newest: DeploymentRow | None
 
 
 def overview(tx: ReadTransaction, asked: Asked, rules: MetricRules) -> Overview:
@@ -68,15 +75,17 @@ def overview(tx: ReadTransaction, asked: Asked, rules: MetricRules) -> Overview:
     found = measured(facts)
     since = microseconds(facts.period.since)
     coverage = found.lead_time_for_changes and found.lead_time_for_changes.coverage
+    health = _health(
+        tx.metrics.standings(facts.selection, facts.period), coverage or Coverage(n=0, shipped=0)
+    )
+    ever = [] if health.deployments else tx.reports.deployments(DeploymentFilter(), Page(limit=1))
     return Overview(
         measurement=found,
         buckets=facts.buckets,
         services=by_service(facts),
         lead_times=bars([each for one in facts.leads if one.at >= since for each in one.durations]),
-        health=_health(
-            tx.metrics.standings(facts.selection, facts.period),
-            coverage or Coverage(n=0, shipped=0),
-        ),
+        health=health,
+        newest=ever[0] if ever else None,
     )
 
 

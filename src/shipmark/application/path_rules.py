@@ -6,6 +6,7 @@ else what clients have stored.
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -16,7 +17,7 @@ from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
 from shipmark.application.record_pulls import holders, look_again
 from shipmark.application.services_by_paths import Reassigned, assign
-from shipmark.domain.errors import InvalidArgument, ShipmarkError
+from shipmark.domain.errors import ChangedMeanwhile, InvalidArgument, ShipmarkError
 from shipmark.domain.model import Repository
 from shipmark.domain.path_rules import (
     CompiledPathRules,
@@ -41,21 +42,24 @@ MOST_SHOWN: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathRulesDraft:
-    """The rules that a repository is to have; None: none. ``origin`` is where they come from."""
+    """The rules that a repository is to have; None: none. ``origin`` is where they come from,
+    ``seen`` when those that were looked at were changed last, if that matters."""
 
     repository: str
     rules: PathRules | None
     origin: Origin = Origin.STORED
+    seen: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileDraft:
     """The text of a file .shipmark.yml: that of a repository on its default branch, or one by which
-    the stored rules are told."""
+    the stored rules are told. ``seen`` is as in `PathRulesDraft`."""
 
     repository: str
     body: bytes
     origin: Origin = Origin.FILE
+    seen: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +91,8 @@ class Recomputed:
 def save_path_rules(tx: Transaction, draft: PathRulesDraft, *, policy: Policy) -> Recomputed:
     """Make these the path rules of a repository, and recompute what the rules in force derive.
 
-    Raises RepositoryNotFound, and PathRulesInvalid, which says where a rule is wrong.
+    Raises RepositoryNotFound, ChangedMeanwhile, and PathRulesInvalid, which says where a rule is
+    wrong.
     """
     compiled = _compiled(draft.rules, policy) if draft.rules is not None else None
     located = locate_repositories(tx, {draft.repository}, policy)[draft.repository]
@@ -95,6 +100,9 @@ def save_path_rules(tx: Transaction, draft: PathRulesDraft, *, policy: Policy) -
         raise located
     # Nobody may import a pull request by the former rules meanwhile.
     tx.repositories.lock({located.id}, exclusive=True)
+    stored_at = draft.seen and tx.path_rules.changed_at(located.id, origin=draft.origin)
+    if draft.seen != stored_at:
+        raise ChangedMeanwhile
     before = tx.path_rules.of({located.id}).get(located.id)
     if draft.rules is None:
         is_change = tx.path_rules.delete(located.id, origin=draft.origin)
@@ -118,7 +126,9 @@ def save_rules_file(tx: Transaction, draft: FileDraft, *, policy: Policy) -> Rec
     if policy.read_rules_file is None:
         raise InvalidArgument("Nothing here can read such files.", argument="file")
     file = policy.read_rules_file(draft.body)
-    rules = PathRulesDraft(repository=draft.repository, rules=file.rules, origin=draft.origin)
+    rules = PathRulesDraft(
+        repository=draft.repository, rules=file.rules, origin=draft.origin, seen=draft.seen
+    )
     try:
         return save_path_rules(tx, rules, policy=policy)
     except PathRulesInvalid as error:

@@ -54,6 +54,9 @@ class PathRuleSets(Protocol):
 
     def delete(self, repository_id: int, *, origin: str) -> bool: ...
 
+    def changed_at(self, repository_id: int, *, origin: str) -> datetime | None:
+        """Since when those of an origin are as they are; None if there are none."""
+
 
 class Artifacts(Protocol):
     def save(self, ids: Collection[str], repository_id: int, commit_sha: str) -> None:

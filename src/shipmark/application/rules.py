@@ -15,7 +15,7 @@ from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
 from shipmark.application.register import Registered, answer, register
 from shipmark.application.rule_ports import NamedRule
-from shipmark.domain.errors import InvalidArgument, ShipmarkError
+from shipmark.domain.errors import ChangedMeanwhile, InvalidArgument, ShipmarkError
 from shipmark.domain.events import EventSource, SourceEvent, repository_number
 from shipmark.domain.rules import (
     CompiledRule,
@@ -38,7 +38,7 @@ MOST_EVENTS = 10_000
 class RuleDraft:
     """A rule as a client says it. With ``since``, it is about events of the past as well.
 
-    ``account_id`` is whose token it was.
+    ``account_id`` is whose token it was; ``seen`` the version that was looked at, if that matters.
     """
 
     name: str
@@ -48,6 +48,7 @@ class RuleDraft:
     also_failures: bool = False
     since: datetime | None = None
     account_id: int | None = None
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ class Trial:
 def upsert_rule(tx: Transaction, draft: RuleDraft, *, policy: Policy) -> SavedRule:
     """Store a rule under its name; another than stands there becomes its next version.
 
-    Raises InvalidArgument, which says where the rule is wrong.
+    Raises InvalidArgument, which says where the rule is wrong, and ChangedMeanwhile.
     """
     named = _save(tx, draft, policy)
     if draft.since is None:
@@ -150,6 +151,9 @@ def _save(tx: Transaction, draft: RuleDraft, policy: Policy) -> NamedRule:
     )
     _compiled(rule, policy)
     id_, before = tx.deploy_rules.claim(draft.name)
+    standing = before if before is not None and not before.is_deleted else None
+    if draft.seen is not None and (standing is None or draft.seen != standing.rule.version):
+        raise ChangedMeanwhile
     if before is not None:
         rule = replace(rule, id=id_, version=before.rule.version)
         if rule == before.rule and not before.is_deleted:

@@ -30,6 +30,7 @@
     │   ├── IncidentNotFound
     │   └── ImportNotFound
     ├── ReferenceIdExists
+    ├── ChangedMeanwhile                     what is changed is not what was looked at
     ├── ImportNotReady                       it is not at the point where this can be done
     ├── Unavailable                          nothing was stored; safe to send again
     └── TransactionConflict                  lost a race; the writer tries again
@@ -224,6 +225,12 @@ class ReferenceIdExists(ShipmarkError):
     """The reference_id already exists with other values."""
 
     code = "reference_id_exists"
+
+
+class ChangedMeanwhile(ShipmarkError):
+    """Someone changed it since it was looked at. Nothing was stored."""
+
+    code = "changed_meanwhile"
 
 
 class Unavailable(ShipmarkError):

@@ -57,6 +57,14 @@ class PathRuleSets:
         )
         return bool(gone.rowcount)
 
+    def changed_at(self, repository_id: int, *, origin: str) -> datetime | None:
+        found: datetime | None = self._connection.scalar(
+            select(path_rules.c.updated_at).where(
+                path_rules.c.repository_id == repository_id, path_rules.c.origin == origin
+            )
+        )
+        return found
+
     def page(self, page: Page) -> Sequence[PathRulesRow]:
         """Every set of rules, by the name of its repository and where it comes from."""
         query = (

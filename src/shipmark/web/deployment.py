@@ -1,6 +1,7 @@
 """A deployment's page, and what may be done there: retry, edit, delete."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,14 +16,14 @@ from shipmark.application.incidents import (
 from shipmark.application.queries import DeploymentRow, Page, PullRow, ReadTransaction
 from shipmark.application.tokens import Scope
 from shipmark.domain.attribution import Window
-from shipmark.domain.errors import ShipmarkError, Unavailable
+from shipmark.domain.errors import ChangedMeanwhile, ShipmarkError, Unavailable
 from shipmark.domain.incidents import Incident
 from shipmark.domain.model import Deployment, Status
 from shipmark.web.charts.lead_times import lead_times
 from shipmark.web.fields import cursor_text
 from shipmark.web.timeline import timeline
 from shipmark.web.visit import DrawnChart, Visit
-from shipmark.web.words import iso
+from shipmark.web.words import exact, iso
 
 Incidents = list[tuple[Incident, ExplainedLink]]
 
@@ -67,7 +68,7 @@ async def shown(visit: Visit) -> Response:
         ),
         incidents=incidents,
         may_change=visit.may(DEPLOY),
-        may_retry=one.attribution.status in (Status.PENDING, Status.EXPIRED),
+        is_waiting=one.attribution.status in (Status.PENDING, Status.EXPIRED),
     )
 
 
@@ -112,13 +113,32 @@ async def change(visit: Visit) -> Response:
     wanted["reference_id"] = row.deployment.reference_id
     try:
         patch = visit.site.patch_of(wanted, visit.account_id)
-        await visit.write(visit.site.calls.works.update, patch)
+        seen = visit.form.instant("seen")
+        await visit.write(visit.site.calls.works.update, replace(patch, seen=seen))
     except Unavailable:
         raise
+    except ChangedMeanwhile as error:
+        return await _changed_meanwhile(visit, error)
     except ShipmarkError as error:
         visit.form.problems[error.argument or ""] = error.message
         return _edit_form(visit, row, sent, status=visit.site.status_of(error))
     return visit.go_to(_path(row), done="deployment-changed")
+
+
+async def _changed_meanwhile(visit: Visit, error: ChangedMeanwhile) -> Response:
+    """The form again, with what was typed and, where that is something else, what is stored now."""
+    row = await visit.read(lambda tx: report.deployment(tx, visit.path("id"), None))
+    visit.form.problems[""] = (
+        f"Someone changed this deployment on {exact(row.deployment.updated_at)}, after you opened "
+        "this form. Nothing of yours is saved. Compare the fields that are marked, then save again."
+    )
+    now = _values(row)
+    for name in EDITED:
+        typed = visit.form.sent.get(name, "").strip().replace("\r\n", "\n")
+        if typed != now[name]:
+            visit.form.problems[name] = f"{name} is '{now[name]}' by now."
+    values = visit.form.sent | {"seen": now["seen"]}
+    return _edit_form(visit, row, values, status=visit.site.status_of(error))
 
 
 def _edit_form(
@@ -141,6 +161,7 @@ def _values(row: DeploymentRow) -> dict[str, str]:
         "source_name": one.source_name or "",
         "source_url": one.source_url or "",
         "metadata": one.metadata or "",
+        "seen": iso(one.updated_at),
     }
 
 

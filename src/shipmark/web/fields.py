@@ -105,6 +105,10 @@ class Fields:
             return None, until
         return since, until
 
+    def instant(self, name: str) -> datetime | None:
+        """An instant as it is."""
+        return self._instant(name, timedelta())
+
     def _instant(self, name: str, of_day: timedelta) -> datetime | None:
         text = self.text(name)
         if text is None:

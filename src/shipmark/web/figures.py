@@ -82,17 +82,22 @@ def tile(found: Measurement, metric: Metric) -> Tile:
         name=WORDINGS[metric].name,
         value=shown(number(measured.now)),
         n=count(measured.now.n, NOUNS[metric]),
-        before=f"before: {_before(metric, measured)}, n {amount(measured.before.n)}",
+        before=f"before: {_before(metric, measured)}",
         trend=trend([number(value) for _, value in measured.series]),
     )
 
 
 def _before(metric: Metric, measured: Measured[Any]) -> str:
-    """The value of the period before; a frequency in the unit of the one it stands beside."""
+    """The value of the period before, with its n; a frequency in the unit of the one it stands
+    beside."""
+    if not measured.before.n:
+        return "none"
     now, before = (NUMBERS[metric](one) for one in (measured.now, measured.before))
     if metric is Metric.DEPLOYMENT_FREQUENCY:
-        return per_day(before, as_is=now)
-    return SHOWN[metric](before)
+        said = per_day(before, as_is=now)
+    else:
+        said = SHOWN[metric](before)
+    return f"{said}, n {amount(measured.before.n)}"
 
 
 def measured_of(found: Measurement, metric: Metric) -> Measured[Any]:

@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from shipmark.application import doctor
+from shipmark.application.diagnosis import Diagnosis
 from shipmark.application.queries import Page
 from shipmark.web.visit import Visit
 
@@ -14,10 +15,13 @@ async def shown(visit: Visit) -> Response:
     name, after = visit.query.text("repository"), visit.query.text("after")
     page = Page(limit=SHOWN + 1, after=(after,) if after else None)
     setup = visit.site.calls.setup
-    found = await visit.read(lambda tx: doctor.examine(tx, setup, page, repository=name))
+    found: Diagnosis | None = None
+    with visit.query.refusing():
+        found = await visit.read(lambda tx: doctor.examine(tx, setup, page, repository=name))
+    repositories = found.repositories if found else ()
     return visit.render(
         "health.html",
         found=found,
-        repositories=found.repositories[:SHOWN],
-        next=found.repositories[SHOWN - 1].repository if len(found.repositories) > SHOWN else None,
+        repositories=repositories[:SHOWN],
+        next=repositories[SHOWN - 1].repository if len(repositories) > SHOWN else None,
     )

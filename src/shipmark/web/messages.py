@@ -2,6 +2,7 @@
 
 DONE = {
     "signed-out": "You are signed out.",
+    "session-over": "Your session is over. Nothing was changed: sign in and open the form anew.",
     "deployment-changed": "The deployment was changed and attributed anew.",
     "deployment-deleted": "The deployment was deleted.",
     "link-corrected": "The link was corrected; it is kept with your name and your reason.",

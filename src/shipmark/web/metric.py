@@ -16,7 +16,7 @@ from shipmark.domain.periods import Bucket, Granularity
 from shipmark.web import figures, words
 from shipmark.web.asked import PARAMETERS, RANGES, asked, chosen_range
 from shipmark.web.charts.over_time import columns_over_time, lines_over_time
-from shipmark.web.charts.specification import Chart, bars
+from shipmark.web.charts.specification import Chart, lying_bars
 from shipmark.web.downloads import csv_file, csv_lines
 from shipmark.web.visit import DrawnChart, Visit
 
@@ -24,13 +24,14 @@ SHOWN = 50
 EXPORTED_TOGETHER = 10_000
 GRANULARITIES = (("", "As fits"), *((one.value, one.value.capitalize()) for one in Granularity))
 UNITS = (
-    (Unit.CHANGE, "Pull request and deployment"),
+    (Unit.CHANGE, "Change"),
     (Unit.PULL_REQUEST, "Pull request"),
     (Unit.DEPLOYMENT, "Deployment"),
     (Unit.COMMIT, "Commit"),
 )
 STARTS = ((Start.MERGED, "Merged"), (Start.OPENED, "Opened"), (Start.FIRST_COMMIT, "First commit"))
 BASELINES = (("", "Left out"), ("yes", "Counted"))
+MOST_BARS = 12
 QUANTILES = ("Median", "75 %", "90 %", "95 %")
 COLUMNS = (
     "deployment_id",
@@ -112,11 +113,13 @@ async def _chart(visit: Visit, found: Measurement, metric: Metric) -> DrawnChart
 
 
 async def _chart_of_waiting(visit: Visit, found: Measurement) -> DrawnChart | None:
-    waiting = sorted(found.time_waiting or (), key=lambda one: -one.n)[:12]
+    places = sorted(found.time_waiting or (), key=lambda one: -one.n)
+    waiting = places[:MOST_BARS]
     if not waiting:
         return None
-    chart = bars(
-        title="Pull requests that wait",
+    cut = f", the {MOST_BARS} places with most" if len(places) > MOST_BARS else ""
+    chart = lying_bars(
+        title=f"Pull requests that wait{cut}",
         text=f"Pull requests that wait: most for {waiting[0].service}.",
         values=[(f"{one.service} · {one.environment}", one.n) for one in waiting],
         category="Service and environment",

@@ -163,7 +163,9 @@ def _origin(address: str) -> str:
 
 
 def _to_sign_in(visit: Visit, *, back: bool) -> Response:
-    return visit.go_to("/sign-in", next=visit.own_path if back else None)
+    if back:
+        return visit.go_to("/sign-in", next=visit.own_path)
+    return visit.go_to("/sign-in", done="session-over")
 
 
 def refusal(visit: Visit, error: ShipmarkError) -> Response:

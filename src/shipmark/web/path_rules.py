@@ -15,6 +15,8 @@ from shipmark.application.path_rules import FileDraft, Origin, PathRulesDraft, R
 from shipmark.application.queries import Page, PathRulesRow, ReadTransaction
 from shipmark.application.tokens import Scope
 from shipmark.domain.errors import (
+    ChangedMeanwhile,
+    InvalidArgument,
     RepositoryNotFound,
     RequiredParamsMissing,
     ShipmarkError,
@@ -22,6 +24,7 @@ from shipmark.domain.errors import (
 )
 from shipmark.domain.path_rules import PathRules
 from shipmark.web.visit import Visit
+from shipmark.web.words import iso
 
 PATH = "/rules/paths"
 SHOWN = 50
@@ -53,7 +56,12 @@ async def edit(visit: Visit) -> Response:
     """The form of the rules that are stored for a repository, or of new ones."""
     repository = visit.query.text("repository")
     row = await visit.read(partial(_stored, repository=repository)) if repository else None
-    return _form(visit, repository, written(row.rules) if row else BEGIN_WITH, is_stored=bool(row))
+    return _form(
+        visit,
+        repository,
+        written(row.rules) if row else BEGIN_WITH,
+        seen=iso(row.updated_at) if row else "",
+    )
 
 
 def _stored(tx: ReadTransaction, repository: str) -> PathRulesRow | None:
@@ -74,21 +82,54 @@ async def change(visit: Visit) -> Response:
     repository = visit.query.text("repository") or sent.get("repository", "").strip()
     text = sent.get("file", "").replace("\r\n", "\n")
     draft = FileDraft(
-        repository=repository, body=text.encode(errors="replace"), origin=Origin.STORED
+        repository=repository,
+        body=text.encode(errors="replace"),
+        origin=Origin.STORED,
+        seen=visit.form.instant("seen"),
     )
-    tries = sent.get("do") == "preview"
+    tries, seen = sent.get("do") == "preview", sent.get("seen", "")
     try:
         if not repository:
             raise RequiredParamsMissing("Say whose rules they are.", argument="repository")
+        if visit.query.text("repository") is None:
+            await visit.read(partial(_refuse_second, repository=repository))
         done = await visit.write(works.try_rules_file if tries else works.save_rules_file, draft)
     except Unavailable:
         raise
+    except ChangedMeanwhile as error:
+        return await _changed_meanwhile(visit, repository, text, error)
     except ShipmarkError as error:
         visit.form.problems[error.argument or "file"] = error.message
-        return _form(visit, repository, text, status=visit.site.status_of(error))
+        return _form(visit, repository, text, seen=seen, status=visit.site.status_of(error))
     if tries:
-        return _form(visit, repository, text, done)
+        return _form(visit, repository, text, done, seen=seen)
     return visit.go_to(PATH, done="path-rules-saved")
+
+
+def _refuse_second(tx: ReadTransaction, repository: str) -> None:
+    if _stored(tx, repository) is not None:
+        raise InvalidArgument(
+            f"There are rules of '{repository}' already; edit those.", argument="repository"
+        )
+
+
+async def _changed_meanwhile(
+    visit: Visit, repository: str, text: str, error: ChangedMeanwhile
+) -> Response:
+    """The form again, with what was typed and what is stored now."""
+    row = await visit.read(partial(_stored, repository=repository))
+    visit.form.problems["file"] = (
+        f"Someone {'changed' if row else 'deleted'} these rules after you opened this form. "
+        "Nothing of yours is saved. Compare it with what is stored now, then save again."
+    )
+    return _form(
+        visit,
+        repository,
+        text,
+        seen=iso(row.updated_at) if row else "",
+        now_stored=written(row.rules) if row else None,
+        status=visit.site.status_of(error),
+    )
 
 
 def _form(
@@ -97,7 +138,8 @@ def _form(
     text: str,
     recomputed: Recomputed | None = None,
     *,
-    is_stored: bool = False,
+    seen: str,
+    now_stored: str | None = None,
     status: int = 200,
 ) -> Response:
     return visit.render(
@@ -105,7 +147,8 @@ def _form(
         status=status,
         repository=repository,
         is_new=visit.query.text("repository") is None,
-        is_stored=is_stored,
+        seen=seen,
+        now_stored=now_stored,
         text=text,
         recomputed=recomputed,
     )

@@ -10,6 +10,7 @@ from shipmark.application.queries import Page, PullFilter, PullRow, ReadTransact
 from shipmark.application.search import NEWEST, Found, find_pulls
 from shipmark.application.whereabouts import Whereabouts, whereabouts
 from shipmark.domain.errors import PullNotFound, RepositoryNotFound
+from shipmark.domain.incidents import is_production
 from shipmark.domain.model import BEGINNING, DEFAULT_ENVIRONMENT
 from shipmark.web.asked import unknown_service
 from shipmark.web.fields import Fields, cursor_text
@@ -17,6 +18,9 @@ from shipmark.web.visit import Visit
 
 PATH = "/pulls"
 SHOWN = 50
+MOST_LIVES = 8
+"""Environments that the first line of a pull request's page tells of."""
+
 FILTERS = (
     "q",
     "repository",
@@ -90,15 +94,24 @@ async def shown(visit: Visit) -> Response:
     except RepositoryNotFound as error:
         # A wrong argument of a call; in a page's address, a page that is not there.
         raise PullNotFound(error.message) from None
+    lives = [found.liveness(one) for one in sorted(found.environments, key=_production_first)]
+    is_placed = found.row.pull.merged_at is not None or bool(found.shipping)
+    if not lives or not is_placed:
+        lives = [found.liveness(DEFAULT_ENVIRONMENT)]
     return visit.render(
         "pull.html",
         found=found,
         row=found.row,
         pull=found.row.pull,
-        lives=[found.liveness(one) for one in found.environments]
-        or [found.liveness(DEFAULT_ENVIRONMENT)],
+        lives=lives,
+        shown=MOST_LIVES,
+        is_placed=is_placed,
         ids={
             (one.deployment.reference_id, one.service.identifier): one.deployment.id
             for one in found.shipping
         },
     )
+
+
+def _production_first(environment: str) -> tuple[bool, str]:
+    return not is_production(environment), environment

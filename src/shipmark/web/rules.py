@@ -1,7 +1,7 @@
 """Deploy rules: the list, and the form in which one is tried and saved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -11,10 +11,11 @@ from shipmark.application.queries import Page, ReadTransaction
 from shipmark.application.rule_ports import NamedRule
 from shipmark.application.rules import RuleDraft, SavedRule, Trial, Tried
 from shipmark.application.tokens import Scope
-from shipmark.domain.errors import ShipmarkError, Unavailable, UnknownMethod
+from shipmark.domain.errors import ChangedMeanwhile, ShipmarkError, Unavailable, UnknownMethod
 from shipmark.domain.events import EventSource
 from shipmark.domain.rules import Conditions, Inferred, Outcome
 from shipmark.web.visit import Visit
+from shipmark.web.words import exact
 
 SHOWN = 50
 TRIED = 100
@@ -23,6 +24,7 @@ TRIED = 100
 DEPLOY = (Scope.DEPLOYMENTS_WRITE,)
 CONDITIONS = tuple(field.name for field in fields(Conditions))
 OUTCOMES = tuple(field.name for field in fields(Outcome))
+FIELDS = (*(f"when.{one}" for one in CONDITIONS), *(f"make.{one}" for one in OUTCOMES))
 SOURCES = (
     (EventSource.GITHUB_ACTIONS, "GitHub Actions"),
     (EventSource.GITHUB_DEPLOYMENTS, "GitHub deployments"),
@@ -93,6 +95,7 @@ async def change(visit: Visit) -> Response:
     name = visit.query.text("name")
     try:
         draft = visit.site.rule_of(_wanted(sent, name), visit.account_id)
+        draft = replace(draft, seen=visit.form.number("seen"))
         taken = None if name else await visit.read(partial(_standing, name=draft.name))
         if taken is not None:
             visit.form.problems["name"] = f"There is a rule '{draft.name}' already; edit that one."
@@ -102,6 +105,8 @@ async def change(visit: Visit) -> Response:
         await visit.write(works.upsert_rule, draft)
     except Unavailable:
         raise
+    except ChangedMeanwhile as error:
+        return await _changed_meanwhile(visit, draft, error)
     except ShipmarkError as error:
         visit.form.problems[error.argument or ""] = error.message
         return _form(visit, name, sent, status=visit.site.status_of(error))
@@ -119,6 +124,21 @@ def _wanted(sent: Mapping[str, str], name: str | None) -> dict[str, Any]:
         "also_failures": said.get("also_failures", "no"),
         "since": said.get("since"),
     }
+
+
+async def _changed_meanwhile(visit: Visit, draft: RuleDraft, error: ChangedMeanwhile) -> Response:
+    """The form again, with what was typed and, where that is something else, what is stored now."""
+    named, sent = await visit.read(partial(_named, name=draft.name)), visit.form.sent
+    visit.form.problems[""] = (
+        f"Someone changed this rule on {exact(named.changed_at)}, after you opened this form. "
+        "Nothing of yours is saved. Compare the fields that are marked, then save again."
+    )
+    now = _values(named)
+    for field in ("source", "also_failures", *FIELDS):
+        if sent.get(field, "").strip() != now.get(field, ""):
+            visit.form.problems[field] = f"{field} is '{now.get(field, '')}' by now."
+    status = visit.site.status_of(error)
+    return _form(visit, draft.name, sent | {"seen": now["seen"]}, status=status)
 
 
 async def _tried(visit: Visit, draft: RuleDraft) -> Trials:
@@ -171,6 +191,7 @@ def _values(named: NamedRule) -> dict[str, str]:
     when = {f"when.{one}": getattr(rule.when, one) for one in CONDITIONS}
     make = {f"make.{one}": getattr(rule.make, one) for one in OUTCOMES}
     return {
+        "seen": str(rule.version),
         "source": rule.source,
         "also_failures": "yes" if rule.also_failures else "no",
         **{field: str(text) for field, text in (when | make).items() if text is not None},

@@ -24,6 +24,7 @@ def environment() -> Environment:
         "count_of": words.count,
         "exact": words.exact,
         "minute": words.minute,
+        "in_order": words.in_order,
         "iso": words.iso,
         "percent": figures.percent,
         "metadata": words.metadata_of,

@@ -1,5 +1,6 @@
 """One request of one person: what it asks, who asks, and how it is answered."""
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,9 +21,13 @@ from shipmark.web.charts.specification import Chart
 from shipmark.web.fields import Fields
 from shipmark.web.file_form import FileForm
 from shipmark.web.messages import DONE
-from shipmark.web.navigation import SECTIONS
+from shipmark.web.navigation import SECTIONS, Section
 from shipmark.web.site import Site
 from shipmark.web.templates import environment
+
+# Browsers resolve steps of . and .. in an address, however they are quoted; names may have them.
+_DOTS = re.compile(r"(?<![^/])(~*\.{1,2})(?![^/])")
+_MARKED_DOTS = re.compile(r"(?<![^/])~(~*\.{1,2})(?![^/])")
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -80,14 +85,16 @@ class Visit:
         """Whether who visits has any one of the scopes."""
         return self.session is not None and self.session.token.may(scopes)
 
-    def is_at(self, path: str) -> bool:
-        """Whether this page is one of the section at that path."""
+    def is_in(self, section: Section) -> bool:
+        """Whether this page is one of the section."""
         here: str = self.request.scope["path"]
-        return here == path or here.startswith(f"{path}/")
+        return any(here == path or here.startswith(f"{path}/") for path in section.paths)
 
     def path(self, name: str) -> Any:
         """A parameter of the path. Raises UnknownMethod for a number that nothing can have."""
         found = self.request.path_params[name]
+        if isinstance(found, str):
+            return _MARKED_DOTS.sub(r"\1", found)
         if isinstance(found, int) and found > LAST_NUMBER:
             raise UnknownMethod(f"There is nothing with the number {found}.")
         return found
@@ -107,7 +114,8 @@ class Visit:
     def link(self, path: str, /, **query: str | None) -> str:
         """The address of a page of ours, below where we are served."""
         said = {name: text for name, text in query.items() if text}
-        return self.prefix + quote(path) + ("?" + urlencode(said) if said else "")
+        address = quote(_DOTS.sub(r"~\1", path))
+        return self.prefix + address + ("?" + urlencode(said) if said else "")
 
     def render(self, template: str, /, *, status: int = 200, **values: Any) -> Response:
         """A page. One whose fields have problems says so with its status, too."""
@@ -136,4 +144,4 @@ class Visit:
     def own_path(self) -> str:
         """The path and query of this page, to come back to."""
         query = self.request.url.query
-        return self.link(self.request.scope["path"]) + (f"?{query}" if query else "")
+        return self.prefix + quote(self.request.scope["path"]) + (f"?{query}" if query else "")

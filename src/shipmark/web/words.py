@@ -10,6 +10,8 @@ from shipmark.application.ports import MOST_COUNTED
 MINUTE, HOUR, DAY = 60, 3600, 86400
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How a cell begins that a spreadsheet would compute; some do with the wide forms, too."""
+TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+"""The characters that embed, override or isolate a direction, of which one may be left open."""
 STEPS = ((365 * DAY, "y"), (30 * DAY, "mo"), (DAY, "d"), (HOUR, "h"), (MINUTE, "min"))
 
 
@@ -56,7 +58,8 @@ def iso(at: datetime) -> str:
 
 def count(number: int, noun: str) -> str:
     """A number of things, like 1 pull request or 1 204 pull requests."""
-    return f"{amount(number)} {noun if number == 1 else noun + 's'}"
+    several = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{amount(number)} {noun if number == 1 else several}"
 
 
 def shipped(number: int) -> str:
@@ -90,6 +93,11 @@ def metadata_of(text: str | None) -> list[tuple[str, str]]:
         (key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         for key, value in stored.items()
     ]
+
+
+def in_order(text: str) -> str:
+    """A sentence in which no name that it holds turns the direction of the rest."""
+    return text.translate(TURNS)
 
 
 def cell(value: object) -> object:

@@ -1,6 +1,7 @@
 """Deployments on an axis of time, a row for each environment."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from shipmark.application.activity import Place
 from shipmark.application.queries import DeploymentRow
@@ -8,7 +9,10 @@ from shipmark.web.charts.specification import Chart, specification
 from shipmark.web.words import count, exact, iso
 
 OUTCOMES = ("succeeded", "rollback", "failed")
-ROW = 34
+ROW, LOW_ROW = 34, 16
+MANY = 12
+DAYS_ALONE = timedelta(days=6)
+"""A longer axis has marks a day or more apart."""
 
 
 def deployments(
@@ -27,6 +31,8 @@ def deployments(
     ]
     told = [("deployment", "Deployment"), ("outcome", "Outcome"), ("environment", "Environment")]
     told += [("service", "Service")] if with_service else []
+    dates = [row.deployment.deployed_at for row in newest]
+    times = "%Y-%m-%d" if max(dates) - min(dates) > DAYS_ALONE else "%m-%d %H:%M"
     colours = {"domain": OUTCOMES, "range": ["var(--series-1)", "var(--series-2)", "var(--bad)"]}
     shapes = {"domain": OUTCOMES, "range": ["circle", "triangle-left", "diamond"]}
     return Chart(
@@ -35,11 +41,11 @@ def deployments(
         f"{count(len(places), 'environment')}.",
         specification=specification(
             values,
-            height=ROW * max(1, len(places)) + 10,
+            height=(ROW if len(places) <= MANY else LOW_ROW) * max(1, len(places)) + 10,
             mark={"type": "point", "filled": True, "size": 44, "opacity": 0.7},
             encoding={
                 "x": {"field": "at", "type": "temporal", "title": None, "scale": {"type": "utc"}}
-                | {"axis": {"grid": False}},
+                | {"axis": {"grid": False, "tickCount": 6, "labelOverlap": True, "format": times}},
                 "y": {"field": "environment", "type": "nominal", "title": None}
                 | {"sort": [one.environment for one in places], "axis": {"grid": True}},
                 "color": {"field": "outcome", "type": "nominal", "title": None, "scale": colours},

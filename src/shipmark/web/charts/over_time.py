@@ -11,6 +11,12 @@ MOST_SERIES = 6
 """So many colours there are; further series are one."""
 
 OTHERS = "others"
+DAYS = {
+    "labelAngle": 0,
+    "labelOverlap": True,
+    "labelSeparation": 10,
+    "labelExpr": "slice(datum.label, 5)",
+}
 Values = Mapping[str, Sequence[float | None]]
 """The values of each series, one a bucket."""
 
@@ -78,8 +84,7 @@ def _chart(
     ]
     one_alone = len(series) == 1
     encoding: dict[str, Any] = {
-        "x": {"field": "bucket", "type": "ordinal", "title": None}
-        | {"axis": {"labelAngle": 0, "labelOverlap": True, "labelExpr": "slice(datum.label, 5)"}},
+        "x": {"field": "bucket", "type": "ordinal", "title": None} | {"axis": DAYS},
         "y": {"field": "value", "type": "quantitative", "title": amount}
         | {"axis": {"tickCount": 4}},
         "tooltip": [

@@ -9,6 +9,9 @@ from typing import Any
 
 Specification = dict[str, Any]
 
+ROW = 26
+"""The height of a bar that lies, with its distance to the next."""
+
 LOOK: Specification = {
     "background": None,
     "font": "system-ui, sans-serif",
@@ -73,6 +76,23 @@ def bars(
         columns=(category, amount),
         rows=values,
     )
+
+
+def lying_bars(
+    *,
+    title: str,
+    text: str,
+    values: Sequence[tuple[str, float]],
+    category: str,
+    amount: str,
+) -> Chart:
+    """One bar under the other, for categories with long names."""
+    chart = bars(title=title, text=text, values=values, category=category, amount=amount)
+    encoding = chart.specification["encoding"]
+    along, beside = encoding["y"], encoding["x"] | {"title": None, "axis": {"labelLimit": 200}}
+    chart.specification["encoding"] = encoding | {"x": along, "y": beside}
+    chart.specification["height"] = ROW * len(values)
+    return chart
 
 
 def specification(

@@ -56,6 +56,29 @@ function applyFilters() {
   }
 }
 
+// On a phone, filters that narrow nothing leave the room to what they would narrow.
+function foldFilters() {
+  if (!window.matchMedia("(max-width: 44rem)").matches) return;
+  for (const part of document.querySelectorAll("details.narrowing")) {
+    const fields = part.querySelectorAll("input:not([type=hidden]), select");
+    part.open = [...fields].some((field) => field.value);
+  }
+}
+
+// What changes something is sent once, however often its button is pressed.
+function sendOnce() {
+  const sent = new WeakSet();
+  document.addEventListener("submit", (event) => {
+    if (event.target.method !== "post") return;
+    if (sent.has(event.target)) event.preventDefault();
+    sent.add(event.target);
+    window.setTimeout(() => sent.delete(event.target), 5000);
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.forms) sent.delete(form);
+  });
+}
+
 // A file may be dropped anywhere on the form that takes one.
 function takeDrops() {
   for (const field of document.querySelectorAll(".drop input[type=file]")) {
@@ -94,5 +117,7 @@ async function follow() {
 showSection();
 drawCharts();
 applyFilters();
+foldFilters();
+sendOnce();
 takeDrops();
 window.setTimeout(follow, 1000);
