@@ -100,6 +100,7 @@ def window(browser: Browser, server: LiveServer, **options: Any) -> Iterator[Win
         opened.page.get_by_role("button", name="Sign in").click()
         opened.page.get_by_role("heading", name="Overview").wait_for()
         opened.page.get_by_role("navigation", name="Main").get_by_text("Deployments").click()
+        opened.page.wait_for_url("**/deployments")
         yield opened
         assert opened.complaints == []
     finally:
