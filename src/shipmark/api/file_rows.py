@@ -19,6 +19,7 @@ from shipmark.application.file_imports import Kind
 from shipmark.application.file_kinds import RowReader
 from shipmark.application.record_pulls import PullFacts
 from shipmark.application.set_services import Assignment
+from shipmark.domain.errors import InvalidArgument
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -30,7 +31,13 @@ SEPARATORS = {"commit_shas": r"[,;|\s]+", "labels": r"\s*[;|]\s*", "files": r"\s
 
 
 def _registration(cells: Mapping[str, Any]) -> Registration:
-    return decode(CreateArguments, cells).registration(NOBODY)
+    arguments = decode(CreateArguments, cells)
+    if arguments.dry_run:
+        raise InvalidArgument(
+            "A row of a file cannot be a dry run; leave it out, or preview the whole file.",
+            argument="dry_run",
+        )
+    return arguments.registration(NOBODY)
 
 
 def _pull(cells: Mapping[str, Any]) -> PullFacts:
@@ -76,7 +83,7 @@ def _answered(name: str, value: Any) -> Any:
 
 
 DEPLOYMENTS = RowReader(
-    columns=tuple(name for name in CreateArguments.__struct_fields__ if name != "dry_run"),
+    columns=CreateArguments.__struct_fields__,
     read=_registration,
     read_json=_read_line,
     template=(
