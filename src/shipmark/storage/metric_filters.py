@@ -173,15 +173,18 @@ def is_fix(rules: FixRules) -> ColumnElement[bool]:
     """The title of the pull request begins like a fix's, or one of its labels is a fix's."""
     title = _LowerAToZ(func.coalesce(pulls.c.title, ""))
     labels = _LowerAToZ(func.coalesce(pulls.c.labels, ""))
-    fits = [title.startswith(_lower(one), autoescape=True) for one in rules.titles]
+    by_title = [title.startswith(_lower(one), autoescape=True) for one in rules.titles]
+    by_label = []
     for one in rules.labels:
         # As it stands in a JSON array: first, or after a comma; quotes in a text are escaped.
         label = _lower(json.dumps(one))
-        fits += [
+        by_label += [
             labels.startswith(f"[{label}", autoescape=True),
             labels.contains(f", {label}", autoescape=True),
         ]
-    return or_(false(), *fits)
+    # Most have no labels: they are compared with none.
+    has_labels = pulls.c.labels.is_not(None)
+    return or_(false(), *by_title, and_(has_labels, or_(false(), *by_label)))
 
 
 def _lower(text: str) -> str:
