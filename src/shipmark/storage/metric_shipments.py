@@ -226,6 +226,7 @@ def _text(
 
 
 def _read(id_: int, at: int, text: str) -> Shipment:
-    pairs = [one.split(":") for one in text.split(",")]
+    # In an order of their own: databases put texts together in any.
+    pairs = sorted(one.split(":") for one in text.split(","))
     starts = [int(start) if start else None for _, start in pairs]
     return Shipment(id_, at, starts, [which for which, _ in pairs])
