@@ -132,6 +132,7 @@ def _tiles_agree(found: Overview, model: Metrics) -> None:
     for tile in tiles(found.measurement):
         name = names[tile.metric]
         assert tile.n.split()[0] == str(now[name][0])
-        assert tile.before.rpartition(", n ")[2] == str(before[name][0])
+        n_before = before[name][0]
+        assert tile.before.endswith(f", n {n_before}" if n_before else "before: none")
         known = [one for one in of_buckets if one[name][0] or name == "frequency"]
         assert (tile.trend is not None) == (len(known) > 1)
