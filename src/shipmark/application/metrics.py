@@ -49,12 +49,10 @@ def measure(
     asked: Asked,
     rules: MetricRules,
     wanted: Collection[Metric] = tuple(Metric),
-    *,
-    with_series: bool = True,
 ) -> Measurement:
     """Some or all of the metrics. Raises RepositoryNotFound, and InvalidArgument for a period
     that cannot be measured."""
-    return measured(Facts(tx, asked, rules, with_series=with_series), wanted)
+    return measured(Facts(tx, asked, rules), wanted)
 
 
 def measured(facts: Facts, wanted: Collection[Metric] = tuple(Metric)) -> Measurement:
@@ -76,8 +74,8 @@ def measured(facts: Facts, wanted: Collection[Metric] = tuple(Metric)) -> Measur
 
 
 def headline(tx: ReadTransaction, asked: Asked, rules: MetricRules) -> Measurement:
-    """All metrics of what this transaction sees, without series."""
-    return measure(tx, asked, rules, with_series=False)
+    """All metrics of what this transaction sees, without series and without the time before."""
+    return measured(Facts(tx, asked, rules, with_series=False, with_before=False))
 
 
 def deployment_frequency(facts: Facts) -> Measured[metrics.Frequency]:
