@@ -96,7 +96,6 @@ DIALOGUES: dict[str, Callable[[], Dialogue[Any]]] = (
         "github.installations": github_auth.installations,
         "github.installation_of": partial(github_auth.installation_of, NAME),
         "github.installation_token": partial(github_auth.installation_token, 5),
-        "github.repositories_page": partial(github_auth.repositories_page, cursor=None),
         "gitea.repository": partial(gitea.repository, NAME),
         "gitea.commit": partial(gitea.commit, NAME, COMMIT),
         "gitea.commits_page": partial(gitea.commits_page, NAME, "main", since=SINCE, cursor=None),

@@ -11,13 +11,11 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from shipmark.application.facts import RepositoryFacts
 from shipmark.connectors.exchange import Dialogue, Request
 from shipmark.connectors.forge_errors import ForgeRefused, answer, answer_if_any
 from shipmark.connectors.github import HEADERS, PAGE_SIZE, get, home
-from shipmark.connectors.github_facts import Repository, repository_facts
 from shipmark.connectors.github_graphql import GRAPHQL
-from shipmark.connectors.pages import Page, next_page, page_number
+from shipmark.connectors.pages import next_page, page_number
 from shipmark.connectors.payloads import Instant, Text, Wire
 
 PUBLIC = "github.com"
@@ -97,10 +95,6 @@ class NewToken(Wire):
     expires_at: Instant
 
 
-class Repositories(Wire):
-    repositories: tuple[Repository, ...]
-
-
 def installations() -> Dialogue[tuple[Installation, ...]]:
     """All installations of the App that asks."""
     found: list[Installation] = []
@@ -127,23 +121,3 @@ def installation_token(installation: int) -> Dialogue[InstallationToken]:
     response = yield Request(method="POST", path=path, headers=HEADERS)
     made = answer(NewToken, response, f"a token of installation {installation}")
     return InstallationToken(token=made.token, expires_at=made.expires_at)
-
-
-def installation_repositories_page(*, cursor: str | None) -> Dialogue[Page]:
-    """Repositories that the installation whose token asks may see."""
-    page = page_number(cursor)
-    response = yield get("/installation/repositories", per_page=PAGE_SIZE, page=page)
-    found = answer(Repositories, response, "the repositories of the installation").repositories
-    return _page(found, page)
-
-
-def repositories_page(*, cursor: str | None) -> Dialogue[Page]:
-    """Repositories that a personal token may see."""
-    page = page_number(cursor)
-    response = yield get("/user/repos", per_page=PAGE_SIZE, page=page)
-    return _page(answer(tuple[Repository, ...], response, "the token's repositories"), page)
-
-
-def _page(found: tuple[Repository, ...], page: int) -> Page:
-    facts: tuple[RepositoryFacts, ...] = tuple(repository_facts(one) for one in found)
-    return Page(facts=facts, cursor=next_page(page, found, PAGE_SIZE))
