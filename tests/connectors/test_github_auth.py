@@ -6,7 +6,6 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from tests.connectors.recorded import octokit
 from tests.connectors.talks import converse, in_turn, ok, result
 
 from shipmark.connectors.exchange import Response
@@ -17,7 +16,6 @@ from shipmark.connectors.github_auth import (
     bearer,
     installation_of,
     installation_token,
-    installations,
 )
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -111,11 +109,3 @@ def test_a_repository_without_an_installation_has_none() -> None:
     assert result(installation_of("org/app"), in_turn(ok(suspended))) is None
     with pytest.raises(ForgeNotFound):
         result(installation_token(7), in_turn(Response(status=404)))
-
-
-def test_all_installations_are_listed() -> None:
-    recorded = octokit("installation", "created")[0]["installation"]
-    first = [recorded | {"id": one} for one in range(100)]
-    found = result(installations(), in_turn(ok(first), ok([recorded])))
-    assert len(found) == 101
-    assert found[0].account is not None

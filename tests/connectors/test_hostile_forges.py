@@ -93,7 +93,6 @@ DIALOGUES: dict[str, Callable[[], Dialogue[Any]]] = (
         "github.commit_of_tag": partial(github.commit_of_tag, NAME, "v1"),
         "github.pull": partial(github_pulls.pull, NAME, 5),
         "github.jobs": partial(github_runs.jobs, NAME, 5),
-        "github.installations": github_auth.installations,
         "github.installation_of": partial(github_auth.installation_of, NAME),
         "github.installation_token": partial(github_auth.installation_token, 5),
         "gitea.repository": partial(gitea.repository, NAME),
