@@ -81,11 +81,6 @@ class Work:
     read: dict[str, int] = field(default_factory=dict)
     steps: int = 0
 
-    @property
-    def rows_touched(self) -> int:
-        """Rows written and, on PostgreSQL, read."""
-        return sum(self.written.values()) + sum(self.read.values())
-
 
 def work_of(database: Database, do: Callable[[StorageTransaction], object]) -> Work:
     """What a use case costs, in a transaction that is not kept."""

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from shipmark.api.arrivals import Arrivals
-from shipmark.api.look_ups import LookUps
+from shipmark.api.look_ups import SharedLookUps
 
 
 class Reads:
@@ -33,7 +33,7 @@ async def settled() -> None:
 def test_those_that_come_during_a_read_share_the_next() -> None:
     async def scene() -> None:
         reads = Reads()
-        look_ups = LookUps(reads.read)
+        look_ups = SharedLookUps(reads.read)
         first = asyncio.create_task(look_ups.get("a"))
         await settled()
         later = [asyncio.create_task(look_ups.get(key)) for key in ("bb", "ccc", "bb")]
@@ -51,7 +51,7 @@ def test_those_that_come_during_a_read_share_the_next() -> None:
 def test_a_read_that_fails_fails_those_who_waited_for_it_and_nobody_else() -> None:
     async def scene() -> None:
         reads = Reads()
-        look_ups = LookUps(reads.read)
+        look_ups = SharedLookUps(reads.read)
         first = asyncio.create_task(look_ups.get("a"))
         await settled()
         second = asyncio.create_task(look_ups.get("bb"))
@@ -69,7 +69,7 @@ def test_a_read_that_fails_fails_those_who_waited_for_it_and_nobody_else() -> No
 def test_a_client_that_goes_away_does_not_end_the_read_of_others() -> None:
     async def scene() -> None:
         reads = Reads()
-        look_ups = LookUps(reads.read)
+        look_ups = SharedLookUps(reads.read)
         gone, staying = (asyncio.create_task(look_ups.get(key)) for key in ("a", "bb"))
         await settled()
         gone.cancel()

@@ -13,13 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipmark.api.arguments import json_object
-from shipmark.application.file_reader import (
-    LONGEST_RECORD,
-    Record,
-    lines,
-    read_layout,
-    records,
-)
+from shipmark.application.file_layout import read_layout
+from shipmark.application.file_lines import LONGEST_RECORD, lines
+from shipmark.application.file_reader import Record, records
 from shipmark.application.uploads import Parts
 from shipmark.domain.errors import InvalidFile, PayloadTooLarge, ShipmarkError
 

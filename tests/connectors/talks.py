@@ -34,11 +34,6 @@ def in_turn(*responses: Response) -> Answering:
     return lambda _: next(left)
 
 
-def by_path(**answers: Any) -> Answering:
-    """A forge that has an answer for each path; 404 for others."""
-    return lambda request: answers.get(request.path, ok({"message": "Not Found"}, status=404))
-
-
 def ok(body: Any, status: int = 200, **headers: str) -> Response:
     return Response(status=status, body=json.dumps(body).encode(), headers=headers)
 

@@ -6,8 +6,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from tests.connectors.recorded import octokit
-from tests.connectors.talks import all_pages, converse, in_turn, ok, result
+from tests.connectors.talks import converse, in_turn, ok, result
 
 from shipmark.connectors.exchange import Response
 from shipmark.connectors.forge_errors import ForgeNotFound, ForgeRefused
@@ -16,10 +15,7 @@ from shipmark.connectors.github_auth import (
     app_token,
     bearer,
     installation_of,
-    installation_repositories_page,
     installation_token,
-    installations,
-    repositories_page,
 )
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -113,20 +109,3 @@ def test_a_repository_without_an_installation_has_none() -> None:
     assert result(installation_of("org/app"), in_turn(ok(suspended))) is None
     with pytest.raises(ForgeNotFound):
         result(installation_token(7), in_turn(Response(status=404)))
-
-
-def test_all_installations_are_listed() -> None:
-    recorded = octokit("installation", "created")[0]["installation"]
-    first = [recorded | {"id": one} for one in range(100)]
-    found = result(installations(), in_turn(ok(first), ok([recorded])))
-    assert len(found) == 101
-    assert found[0].account is not None
-
-
-def test_repositories_are_listed_for_an_app_and_for_a_person() -> None:
-    recorded = octokit("repository", "created")[0]["repository"]
-    for_app = in_turn(ok({"total_count": 1, "repositories": [recorded]}))
-    (one,) = all_pages(lambda at: installation_repositories_page(cursor=at), for_app)
-    (same,) = all_pages(lambda at: repositories_page(cursor=at), in_turn(ok([recorded])))
-    assert one == same
-    assert one.values == {"default_branch": "master"}

@@ -33,7 +33,6 @@ from shipmark.storage.transaction import StorageTransaction
 REPOSITORIES = ("acme/shop", "acme/site")
 BEGINNING = datetime(2024, 3, 29, 22, tzinfo=UTC)
 """Two days before clocks change in Berlin, where it is midnight less an hour."""
-ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata")
 
 
 def later(hours: float) -> datetime:

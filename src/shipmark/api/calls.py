@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from shipmark.api.arrivals import Arrivals
-from shipmark.api.look_ups import LookUps
+from shipmark.api.look_ups import SharedLookUps
 from shipmark.api.refusals import RefusalCounter
 from shipmark.application.deliveries import Hook
 from shipmark.application.doctor import Setup
@@ -52,9 +52,9 @@ class Api:
     metric_rules: MetricRules = MetricRules()
 
     @cached_property
-    def tokens(self) -> LookUps[str, Token | ShipmarkError]:
+    def tokens(self) -> SharedLookUps[str, Token | ShipmarkError]:
         """The token behind a secret, or why it is refused."""
-        return LookUps(lambda secrets: self.read(partial(authenticate, secrets_=secrets)))
+        return SharedLookUps(lambda secrets: self.read(partial(authenticate, secrets_=secrets)))
 
     @cached_property
     def _arrivals(self) -> Arrivals:

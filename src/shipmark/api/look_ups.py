@@ -12,7 +12,7 @@ Key = TypeVar("Key")
 Found = TypeVar("Found")
 
 
-class LookUps(Generic[Key, Found]):
+class SharedLookUps(Generic[Key, Found]):
     """``look_up`` answers a set of keys at once; it is never run twice at a time."""
 
     def __init__(self, look_up: Callable[[set[Key]], Awaitable[Mapping[Key, Found]]]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.applications import Starlette
 
 from shipmark import logs
-from shipmark.api import imports, rules
+from shipmark.api import import_uploads, rules
 from shipmark.api.asgi import application
 from shipmark.api.calls import Api
 from shipmark.api.decoding import decode
@@ -96,7 +96,7 @@ def site_of(settings: Settings, api: Api) -> Site:
         patch_of=_patch_of,
         rule_of=_rule_of,
         upload_of=_upload_of,
-        store_file=partial(imports.stored, api),
+        store_file=partial(import_uploads.stored, api),
         row_readers=READERS,
         drawing=Drawing(),
         session_lifetime=settings.session_lifetime,
@@ -113,7 +113,7 @@ def _rule_of(sent: Mapping[str, Any], account_id: int) -> RuleDraft:
 
 
 def _upload_of(sent: Mapping[str, Any], account_id: int) -> Upload:
-    arguments = decode(imports.UploadArguments, sent)
+    arguments = decode(import_uploads.UploadArguments, sent)
     return arguments.upload(arguments.kind, account_id)
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from shipmark.application.file_imports import FileImport, FileRow, RowState
 from shipmark.application.file_kinds import FileKind, RowReader, refused_row, storable
-from shipmark.application.file_reader import Layout, Record, lines, read_layout, records
+from shipmark.application.file_layout import Layout, read_layout
+from shipmark.application.file_lines import lines
+from shipmark.application.file_reader import Record, records
 from shipmark.application.file_steps import add_rows, fail, lay_out
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.uploads import unpack

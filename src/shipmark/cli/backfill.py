@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from shipmark.api.file_rows import READERS
-from shipmark.api.imports import ImportShape, mapping_of
+from shipmark.api.import_uploads import mapping_of
+from shipmark.api.imports import ImportShape
 from shipmark.application.file_imports import Kind, RowState, State
 from shipmark.cli.backfill_targets import Target, TargetTrouble, here, there
 from shipmark.web import figures, words

@@ -15,11 +15,11 @@ from shipmark.connectors.bitbucket_cloud_facts import (
     Commit,
     PullRequest,
     Repository,
-    branch_push,
     first_parents,
     pull_facts,
     repository_facts,
 )
+from shipmark.connectors.branch_pushes import branch_push
 from shipmark.connectors.exchange import Dialogue, Request, Response
 from shipmark.connectors.forge_errors import GONE, answer, answer_if_any, file_if_any
 from shipmark.connectors.merge_messages import read_merge_message
@@ -199,7 +199,7 @@ def _on_main_branch(name: str, found: Commit) -> Dialogue[list[Fact]]:
     query: dict[str, str | int] = {"include": found.hash, "exclude": main.name, "pagelen": 1}
     response = yield Request(path=repository_path(name, "/commits"), query=query)
     without = answer(_Values, response, f"the commits that {main.name} of {name} lacks")
-    return [] if without.values else [*branch_push(name, main.name, [found])]
+    return [] if without.values else [*branch_push(name, main.name, [found.pushed])]
 
 
 class _Values(Wire):
@@ -225,7 +225,7 @@ def commits_page(
     pushed = [one for one in line if since is None or one.date >= since]
     further = line[-1].parents[0].hash if line and line[-1].parents else None
     return Page(
-        facts=tuple(branch_push(name, branch, pushed)),
+        facts=tuple(branch_push(name, branch, (one.pushed for one in pushed))),
         cursor=further if len(pushed) == len(line) else None,
     )
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from shipmark.application.facts import BranchPush, PushedCommit, RepositoryFacts
+from shipmark.application.facts import PushedCommit, RepositoryFacts
 from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors import ref_events
 from shipmark.connectors.payloads import SHA, Instant, Number, Text, Wire
@@ -152,11 +152,6 @@ def first_parents(tip: str, commits: Iterable[Commit]) -> Iterator[Commit]:
         if commit.hash == tip:
             yield commit
             tip = commit.parents[0].hash if commit.parents else ""
-
-
-def branch_push(repository: str, branch: str, commits: Iterable[Commit]) -> list[BranchPush]:
-    pushed = tuple(commit.pushed for commit in commits)
-    return [BranchPush(repository=repository, branch=branch, commits=pushed)] if pushed else []
 
 
 tag_event = partial(ref_events.tag_event, SOURCE)

@@ -21,13 +21,13 @@ from shipmark.connectors.bitbucket_cloud_facts import (
     PullRequest,
     Repository,
     address,
-    branch_push,
     first_parents,
     pipeline_event,
     pull_facts,
     repository_facts,
     tag_event,
 )
+from shipmark.connectors.branch_pushes import branch_push
 from shipmark.connectors.merge_messages import read_merge_message
 from shipmark.connectors.payloads import SHA, Instant, Text, Wire, read
 from shipmark.connectors.pull_events import merged_event, with_merges
@@ -140,6 +140,7 @@ def _on_branch(name: str, change: _Change, new: _Ref, at: datetime) -> list[Fact
         if one.date is not None and one.hash != new.target.hash
     ]
     line = first_parents(new.target.hash, [new.target, *older])
+    pushed = (commit.pushed for commit in line)
     event = SourceEvent(
         source=EventSource.PUSH,
         key=f"{SOURCE}:{name}:push:{new.name}:{new.target.hash}",
@@ -150,7 +151,7 @@ def _on_branch(name: str, change: _Change, new: _Ref, at: datetime) -> list[Fact
         branch=new.name,
         url=address(new.links),
     )
-    return [*branch_push(name, new.name, line), *_merge(name, change, new), event]
+    return [*branch_push(name, new.name, pushed), *_merge(name, change, new), event]
 
 
 def _merge(name: str, change: _Change, new: _Ref) -> list[PullFacts]:

@@ -15,12 +15,12 @@ from shipmark.connectors.bitbucket_data_center_facts import (
     PullRequest,
     Ref,
     Repository,
-    branch_push,
     first_parents,
     pull_facts,
     ref_event,
     repository_facts,
 )
+from shipmark.connectors.branch_pushes import branch_push
 from shipmark.connectors.exchange import Dialogue, Request, Response
 from shipmark.connectors.forge_errors import GONE, answer, answer_if_any, file_if_any
 from shipmark.connectors.pages import Page
@@ -172,7 +172,7 @@ def _branches_of(name: str, found: Commit) -> Dialogue[list[Fact]]:
     default = yield from _default_branch(name)
     if default in branches:
         branches = [default]
-    return [push for branch in branches for push in branch_push(name, branch, [found])]
+    return [push for branch in branches for push in branch_push(name, branch, [found.pushed])]
 
 
 def commits_page(
@@ -189,7 +189,7 @@ def commits_page(
     pushed = [one for one in line if since is None or one.pushed.committed_at >= since]
     further = line[-1].parents[0].id if line and line[-1].parents else None
     return Page(
-        facts=tuple(branch_push(name, branch, pushed)),
+        facts=tuple(branch_push(name, branch, (one.pushed for one in pushed))),
         cursor=further if len(pushed) == len(line) else None,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from shipmark.application.facts import BranchPush, PushedCommit, RepositoryFacts
+from shipmark.application.facts import PushedCommit, RepositoryFacts
 from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors.payloads import SHA, Instant, Number, Text, Wire, branch_of
 from shipmark.domain.events import EventSource, SourceEvent
@@ -154,11 +154,6 @@ def first_parents(tip: str, commits: Iterable[Commit]) -> Iterator[Commit]:
         if commit.id == tip:
             yield commit
             tip = commit.parents[0].id if commit.parents else ""
-
-
-def branch_push(repository: str, branch: str, commits: Iterable[Commit]) -> list[BranchPush]:
-    pushed = tuple(commit.pushed for commit in commits)
-    return [BranchPush(repository=repository, branch=branch, commits=pushed)] if pushed else []
 
 
 def ref_event(

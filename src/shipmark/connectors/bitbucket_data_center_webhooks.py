@@ -10,12 +10,12 @@ from shipmark.connectors.bitbucket_data_center_facts import (
     PullRequest,
     Ref,
     Repository,
-    branch_push,
     first_parents,
     pull_facts,
     ref_event,
     repository_facts,
 )
+from shipmark.connectors.branch_pushes import branch_push
 from shipmark.connectors.payloads import SHA, Instant, Wire, read
 from shipmark.connectors.pull_events import with_merges
 from shipmark.domain.events import EventSource
@@ -71,9 +71,9 @@ def _branch(hook: _PushHook, change: _Change) -> list[Fact]:
     name, branch = hook.repository.name, change.ref.branch
     told = [*([hook.to_commit] if hook.to_commit else []), *hook.commits]
     unique = list({commit.id: commit for commit in told}.values())
-    line = list(first_parents(change.to_hash, unique))
+    pushed = (commit.pushed for commit in first_parents(change.to_hash, unique))
     event = ref_event(EventSource.PUSH, name, branch, change.to_hash, hook.date)
-    return [*branch_push(name, branch, line), event]
+    return [*branch_push(name, branch, pushed), event]
 
 
 class _RenamedHook(Wire):

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from shipmark.application.facts import Fact, PushedCommit, RepositoryFacts
 from shipmark.application.record_pulls import PullFacts
+from shipmark.connectors.branch_pushes import branch_push
 from shipmark.connectors.exchange import Dialogue, Request, Response
 from shipmark.connectors.forge_errors import answer, answer_if_any, file_if_any
 from shipmark.connectors.gitea_facts import (
@@ -21,7 +22,6 @@ from shipmark.connectors.gitea_facts import (
     Release,
     Repository,
     pull_facts,
-    pushed,
     release_event,
     repository_facts,
     tag_event,
@@ -226,7 +226,7 @@ def commits_page(
 
 def _pushes(name: str, branch: str, found: Sequence[Commit]) -> list[Fact]:
     commits = (PushedCommit(sha=one.sha, committed_at=one.at) for one in found if one.at)
-    return pushed(name, branch, tuple(commits))
+    return branch_push(name, branch, commits)
 
 
 def releases_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:

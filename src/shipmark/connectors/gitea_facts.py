@@ -4,7 +4,7 @@ in them. They are like GitHub's, and differ in what may be missing."""
 from functools import partial
 from typing import Any
 
-from shipmark.application.facts import BranchPush, Fact, PushedCommit, RepositoryFacts
+from shipmark.application.facts import RepositoryFacts
 from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors import ref_events
 from shipmark.connectors.payloads import SHA, Instant, Number, Text, Wire, told
@@ -99,12 +99,6 @@ def pull_facts(repository: str, pull: PullRequest, **more: Any) -> PullFacts:
     return PullFacts(
         repository=repository, number=pull.number, values=values | more, as_of=told(pull.updated_at)
     )
-
-
-def pushed(repository: str, branch: str, commits: tuple[PushedCommit, ...]) -> list[Fact]:
-    if not commits:
-        return []
-    return [BranchPush(repository=repository, branch=branch, commits=commits)]
 
 
 def release_event(repository: str, release: Release) -> SourceEvent | None:

@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from shipmark.application.facts import Fact, PushedCommit
+from shipmark.connectors.branch_pushes import branch_push
 from shipmark.connectors.gitea_facts import (
     SOURCE,
     PullRequest,
     Release,
     Repository,
     pull_facts,
-    pushed,
     release_event,
     repository_facts,
     tag_event,
@@ -126,7 +126,7 @@ def _push(payload: Any) -> list[Fact]:
     if event.total_commits > len(facts):
         # Only the newest few are told; of what the others changed, nothing is known.
         facts = tuple(replace(one, files=None) for one in facts)
-    commits = pushed(name, branch, facts)
+    commits = branch_push(name, branch, facts)
     pushing = push_event(SOURCE, name, branch, at, before=event.before, after=event.after)
     return [*commits, pushing]
 

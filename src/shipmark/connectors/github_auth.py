@@ -1,4 +1,4 @@
-"""Who asks GitHub, and where: addresses, tokens, and the installations of a GitHub App.
+"""Who asks GitHub, and where: addresses, tokens, and the installation of a GitHub App.
 
 An App signs a JSON Web Token with its private key. That opens `installation_of` and
 `installation_token` alone; all else is asked with the token of the installation that has the
@@ -11,13 +11,10 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from shipmark.application.facts import RepositoryFacts
 from shipmark.connectors.exchange import Dialogue, Request
 from shipmark.connectors.forge_errors import ForgeRefused, answer, answer_if_any
-from shipmark.connectors.github import HEADERS, PAGE_SIZE, get, home
-from shipmark.connectors.github_facts import Repository, repository_facts
+from shipmark.connectors.github import HEADERS, get, home
 from shipmark.connectors.github_graphql import GRAPHQL
-from shipmark.connectors.pages import Page, next_page, page_number
 from shipmark.connectors.payloads import Instant, Text, Wire
 
 PUBLIC = "github.com"
@@ -80,38 +77,16 @@ class InstallationToken:
         return now + CLOCKS_DIFFER < self.expires_at
 
 
-class Account(Wire):
-    login: Text
-
-
 class Installation(Wire):
     """An App in an account; it may be suspended, and then its token opens nothing."""
 
     id: int
-    account: Account | None = None
     suspended_at: Instant | None = None
 
 
 class NewToken(Wire):
     token: Text
     expires_at: Instant
-
-
-class Repositories(Wire):
-    repositories: tuple[Repository, ...]
-
-
-def installations() -> Dialogue[tuple[Installation, ...]]:
-    """All installations of the App that asks."""
-    found: list[Installation] = []
-    cursor: str | None = "1"
-    while cursor:
-        page = page_number(cursor)
-        response = yield get("/app/installations", per_page=PAGE_SIZE, page=page)
-        some = answer(tuple[Installation, ...], response, "the installations of the App")
-        found += some
-        cursor = next_page(page, some, PAGE_SIZE)
-    return tuple(found)
 
 
 def installation_of(name: str) -> Dialogue[int | None]:
@@ -127,23 +102,3 @@ def installation_token(installation: int) -> Dialogue[InstallationToken]:
     response = yield Request(method="POST", path=path, headers=HEADERS)
     made = answer(NewToken, response, f"a token of installation {installation}")
     return InstallationToken(token=made.token, expires_at=made.expires_at)
-
-
-def installation_repositories_page(*, cursor: str | None) -> Dialogue[Page]:
-    """Repositories that the installation whose token asks may see."""
-    page = page_number(cursor)
-    response = yield get("/installation/repositories", per_page=PAGE_SIZE, page=page)
-    found = answer(Repositories, response, "the repositories of the installation").repositories
-    return _page(found, page)
-
-
-def repositories_page(*, cursor: str | None) -> Dialogue[Page]:
-    """Repositories that a personal token may see."""
-    page = page_number(cursor)
-    response = yield get("/user/repos", per_page=PAGE_SIZE, page=page)
-    return _page(answer(tuple[Repository, ...], response, "the token's repositories"), page)
-
-
-def _page(found: tuple[Repository, ...], page: int) -> Page:
-    facts: tuple[RepositoryFacts, ...] = tuple(repository_facts(one) for one in found)
-    return Page(facts=facts, cursor=next_page(page, found, PAGE_SIZE))

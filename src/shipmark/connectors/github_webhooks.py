@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from shipmark.application.facts import BranchPush, Fact, RepositoryFacts
+from shipmark.application.facts import Fact, RepositoryFacts
+from shipmark.connectors.branch_pushes import branch_push
 from shipmark.connectors.github_facts import (
     SOURCE,
     Deployment,
@@ -143,7 +144,7 @@ def _commits(event: PushEvent, branch: str) -> list[Fact]:
         for one in event.commits
     )
     name = event.repository.full_name
-    return [BranchPush(repository=name, branch=branch, commits=commits)] if commits else []
+    return branch_push(name, branch, commits)
 
 
 class DeploymentStatusEvent(Wire):
