@@ -20,6 +20,7 @@ from benchmarks.servers import HOST, Server
 from benchmarks.sizes import Sizes
 
 FLOOR = "sign in (floor: it asks nothing)"
+LONGEST = "overview, a year"
 QUICK = 300.0
 """Milliseconds in which every page should come at the median."""
 
@@ -88,7 +89,7 @@ def _paths(history: History) -> dict[str, str]:
     return {
         FLOOR: "/sign-in",
         "overview, 30 days": f"/?{month}",
-        "overview, a year": f"/?{year}",
+        LONGEST: f"/?{year}",
         "lead time for changes, 30 days": f"/metrics/lead_time_for_changes?{month}",
         "change failure rate, 30 days": f"/metrics/change_failure_rate?{month}",
         "time waiting": "/metrics/time_waiting",
@@ -134,10 +135,13 @@ def _table(found: Mapping[Kind, Took]) -> Table:
 
 
 def _targets(kind: Kind, took: Took) -> Iterator[Target]:
-    slowest = max(took, key=lambda name: took[name].median)
-    yield Target(
-        what=f"{NAMES[kind]}: the slowest page, {slowest}",
-        target=f"at most {milliseconds(QUICK)}",
-        figure=milliseconds(took[slowest].median),
-        met=took[slowest].median <= QUICK,
-    )
+    """The slowest page as it is opened, and the one that has most to compute."""
+    usual = [name for name in took if name != LONGEST]
+    slowest = max(usual, key=lambda name: took[name].median)
+    for what, name in ((f"the slowest page of a month, {slowest}", slowest), (LONGEST, LONGEST)):
+        yield Target(
+            what=f"{NAMES[kind]}: {what}",
+            target=f"at most {milliseconds(QUICK)}",
+            figure=milliseconds(took[name].median),
+            met=took[name].median <= QUICK,
+        )

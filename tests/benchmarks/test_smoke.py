@@ -121,7 +121,7 @@ def check_pages(subject: dict[str, Any]) -> None:
     for database in DATABASES:
         pages = subject["figures"]["milliseconds"][database]
         assert {"overview, 30 days", "a service", "incidents"} < set(pages)
-    assert len(subject["targets"]) == len(DATABASES)
+    assert len(subject["targets"]) == 2 * len(DATABASES)
 
 
 def check_page(page: Page, subjects: dict[str, Any]) -> None:

@@ -129,8 +129,23 @@ def may_go_to(selection: Selection) -> list[ColumnElement[bool]]:
     is one from which the service is deployed; or the service has listed it anyway."""
     if selection.service_id is None:
         return []
-    assigned = exists().where(pull_services.c.pull_id == pulls.c.id).correlate_except(pull_services)
-    from_branch = (
+    belongs = and_(belongs_to_none(), is_from_branch(selection))
+    return [or_(belongs, *may_go_anyway(selection))]
+
+
+def may_go_anyway(selection: Selection) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """The pull request may go to the service that is asked about from whatever branch: it belongs
+    to the service, or the service has listed it."""
+    of_this = _ASSIGNED.where(pull_services.c.service_id == selection.service_id)
+    return (
+        and_(is_any(pull_services.c.pull_id), of_this),
+        and_(is_any(deployment_pulls.c.pull_id), is_listed(selection)),
+    )
+
+
+def is_from_branch(selection: Selection) -> ColumnElement[bool]:
+    """The branch of the pull request is one from which the service is deployed."""
+    return (
         exists()
         .where(
             lanes.c.repository_id == pulls.c.repository_id,
@@ -139,16 +154,14 @@ def may_go_to(selection: Selection) -> list[ColumnElement[bool]]:
         )
         .correlate_except(lanes)
     )
-    return [
-        or_(
-            and_(
-                is_any(pull_services.c.pull_id),
-                assigned.where(pull_services.c.service_id == selection.service_id),
-            ),
-            and_(~and_(is_any(pull_services.c.pull_id), assigned), from_branch),
-            is_listed(selection),
-        )
-    ]
+
+
+def belongs_to_none() -> ColumnElement[bool]:
+    """No service has been named for the pull request."""
+    return ~and_(is_any(pull_services.c.pull_id), _ASSIGNED)
+
+
+_ASSIGNED = exists().where(pull_services.c.pull_id == pulls.c.id).correlate_except(pull_services)
 
 
 class _LowerAToZ(FunctionElement[str]):

@@ -14,6 +14,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    or_,
     select,
     true,
     tuple_,
@@ -26,27 +27,81 @@ from shipmark.domain.model import BEGINNING
 from shipmark.domain.periods import Period
 from shipmark.storage.columns import Instant
 from shipmark.storage.metric_edges import as_number
-from shipmark.storage.metric_filters import in_place, is_listed, may_go_to, of_lanes, of_pulls
+from shipmark.storage.metric_filters import (
+    belongs_to_none,
+    in_place,
+    is_from_branch,
+    is_listed,
+    may_go_anyway,
+    may_go_to,
+    of_lanes,
+    of_pulls,
+)
 from shipmark.storage.shipped import POSITION, is_listed_by, of_service
-from shipmark.storage.statements import at_or_before, before
-from shipmark.storage.tables import deployment_pulls, deployments, pulls
+from shipmark.storage.statements import at_or_before, before, is_any
+from shipmark.storage.tables import deployment_pulls, deployments, lanes, pull_services, pulls
 from shipmark.storage.undeployed import marks_of, not_reached
-
-
-def _merged_in(selection: Selection, period: Period) -> list[ColumnElement[bool]]:
-    return [
-        pulls.c.merged_at.is_not(None),
-        pulls.c.listed_at >= period.since,
-        pulls.c.listed_at < period.until,
-        *of_pulls(selection),
-        *may_go_to(selection),
-    ]
 
 
 def merged(connection: Connection, selection: Selection, period: Period) -> int:
     """How many pull requests merged in a period."""
-    query = select(func.count()).select_from(pulls).where(*_merged_in(selection, period))
-    return connection.execute(query).scalar_one()
+    if selection.service_id is None:
+        return int(connection.execute(_merged_in(selection, period)).scalar_one())
+    of_branches, beside = _merged_for(selection, period), _merged_beside(selection, period)
+    both = select(of_branches.scalar_subquery() + beside.scalar_subquery())
+    return int(connection.execute(both).scalar_one())
+
+
+def _merged_in(selection: Selection, period: Period) -> Select[Any]:
+    return (
+        select(func.count())
+        .select_from(pulls)
+        .where(
+            pulls.c.merged_at.is_not(None),
+            pulls.c.listed_at >= period.since,
+            pulls.c.listed_at < period.until,
+            *of_pulls(selection),
+        )
+    )
+
+
+def _merged_for(selection: Selection, period: Period) -> Select[Any]:
+    """Those of no service, on the branches from which the service is deployed: parts of the
+    histories of few branches, whatever merged elsewhere."""
+    branches = (
+        select(lanes.c.repository_id, lanes.c.branch)
+        .where(*of_lanes(selection))
+        .distinct()
+        .subquery()
+    )
+    return (
+        select(func.count())
+        .select_from(branches)
+        .join(
+            pulls,
+            and_(
+                pulls.c.repository_id == branches.c.repository_id,
+                pulls.c.base_ref == branches.c.branch,
+            ),
+        )
+        .where(
+            pulls.c.merged_at >= period.since,
+            pulls.c.merged_at < period.until,
+            belongs_to_none(),
+            *of_pulls(selection),
+        )
+    )
+
+
+def _merged_beside(selection: Selection, period: Period) -> Select[Any]:
+    """Those beside them that may go to the service. Where nothing belongs to any service and
+    nothing is listed, none is looked at."""
+    there_may_be = or_(is_any(pull_services.c.pull_id), is_any(deployment_pulls.c.pull_id))
+    return _merged_in(selection, period).where(
+        there_may_be,
+        or_(*may_go_anyway(selection)),
+        ~and_(belongs_to_none(), is_from_branch(selection)),
+    )
 
 
 def unshipped(connection: Connection, selection: Selection, period: Period) -> int:
