@@ -71,6 +71,11 @@ def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def empty_sqlite_url(tmp_path: Path) -> str:
+    return sqlite_url_of(tmp_path / "empty.db")
+
+
+@pytest.fixture
 def postgresql_url(postgresql: PostgreSQLDatabases) -> Iterator[str]:
     with postgresql.fresh() as url:
         yield url
