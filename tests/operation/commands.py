@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
+import structlog
 
 from shipmark.cli import main
 
@@ -38,6 +39,7 @@ class CommandLine:
             self.capsys.readouterr()
             with pytest.raises(SystemExit) as ended:
                 main()
+            structlog.reset_defaults()
             said = self.capsys.readouterr()
         return Done(ended.value.code, said.out, said.err)
 
