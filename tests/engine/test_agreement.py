@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 
-from hypothesis import given, note, settings
+from hypothesis import example, given, note, settings
 from hypothesis import strategies as st
+from tests.builders import NOON
 from tests.engine.both import Both
 from tests.engine.histories import final_facts, histories, in_batches
-from tests.engine.operations import SHOP, SITE, Import, Operation
+from tests.engine.operations import SHOP, SITE, Import, Operation, Register
+from tests.reference_model import Deployment
 
 from shipmark.storage.database import Database
 
@@ -24,6 +28,19 @@ def both_on(database: Database) -> Iterator[Both]:
         yield both
 
 
+D0 = Deployment(
+    reference_id="d0", service="api", environment="production", deployed_at=NOON, repository=SHOP
+)
+D1 = replace(D0, reference_id="d1", deployed_at=NOON + timedelta(hours=1))
+
+
+@example(
+    history=[
+        Import((((SHOP, 1), {"base_ref": "main", "merged_at": NOON}),)),
+        Register((D1,)),
+        Register((D0, D1)),
+    ]
+).via("a deployment named once more together with one that takes its pull requests")
 @settings(max_examples=HISTORIES)
 @given(history=histories)
 def test_they_agree_after_every_step(database: Database, history: Sequence[Operation]) -> None:

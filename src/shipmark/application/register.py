@@ -65,7 +65,12 @@ def register_noting(
     stored = _store(tx, [one for ref, (one, _) in new.items() if ref not in refused])
     settled = attribute_new(tx, stored, policy=policy)
     counted = {one.id: settled[one.id].pull_requests or 0 for one in stored}
-    answers = answer(tx, [*known.values(), *(settled[id_].deployment for id_ in counted)], counted)
+    # A new deployment may take pull requests from one that the same batch names once more.
+    standing = [
+        settled[one.id].deployment if one.id in settled else one
+        for one in (*known.values(), *stored)
+    ]
+    answers = answer(tx, standing, counted)
     return Noted(
         results=[_result(drafted, refused, answers) for drafted in drafts],
         added=set(counted),
