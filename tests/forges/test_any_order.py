@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.conftest import DATABASES
 from tests.forges.fake import FakeForge
 from tests.forges.fakes import FAKES
-from tests.forges.history import histories
+from tests.forges.history import History, histories
 from tests.forges.world import OneTransaction, Plan, World, deployments_of
 
 from shipmark.storage.database import Database
@@ -87,3 +87,16 @@ def test_whatever_comes_when_the_same_is_known_in_the_end_and_it_is_true(
             agree(database, fake, plan, data.draw(st.lists(st.integers(0, 100), min_size=1)))
 
         holds()
+
+
+def test_what_was_told_under_an_old_name_waits_for_no_word_of_the_new_one(
+    database: Database, kind: type[FakeForge]
+) -> None:
+    history = History(kind.names, kind.methods)
+    for what in ("open", "merge", "rename"):
+        history.happen(what, 0, 0)
+    fake, renamed_at = kind(history), history.happenings[-1].at
+    late, later, last = (history.ended_at + timedelta(minutes=minutes) for minutes in (1, 10, 20))
+    plan: Plan = [(later if one.at == renamed_at else late, one) for one in fake.sent()]
+    plan.append((last, "import"))
+    agree(database, fake, plan, [0])

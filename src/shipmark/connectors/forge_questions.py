@@ -5,6 +5,7 @@ commit that landed. So what was merged is asked for as a whole.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from shipmark.application.facts import BranchPush, Fact, RepositoryFacts, RulesFileFacts
 from shipmark.application.record_pulls import PullFacts
@@ -52,11 +53,15 @@ def follow_ups(
 
 
 def _pull(asked: Questions, source: str, told: PullFacts) -> Dialogue[list[Fact]]:
-    """All of a pull request; nothing where by now another one has its repository's name."""
+    """All of a pull request; nothing where by now another one has its repository's name.
+
+    It is told under the name it was asked by, which the webhook ties to the repository: by now the
+    forge may have a new one for it, that nobody has told yet.
+    """
     pull = yield from asked.pull(told.repository, told.number)
     if pull is None or _ids_differ(pull, told):
         return []
-    return [*with_merges([pull], source)]
+    return [*with_merges([replace(pull, repository=told.repository)], source)]
 
 
 def _ids_differ(one: PullFacts, other: PullFacts) -> bool:
