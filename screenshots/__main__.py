@@ -38,7 +38,11 @@ class Picture:
 PICTURES = (
     Picture(name="overview", path="/?range=1y"),
     Picture(name="overview-dark", path="/?range=1y", colours="dark"),
-    Picture(name="deployment", path="/deployments?q=tracker-production-386", link="tracker-"),
+    Picture(
+        name="deployment",
+        path="/deployments?service=dispatch&environment=production",
+        link="dispatch-",
+    ),
     Picture(name="pull-request", path="/pulls?repository=acme/shop", link="#206"),
     Picture(name="service", path="/services/billing"),
     Picture(name="metric", path="/metrics/change_failure_rate?range=1y"),
