@@ -81,6 +81,16 @@ def test_from_signing_in_to_why_something_was_shipped(opened: Window, shop: Shop
     assert "You are signed out." in opened.text
 
 
+def test_names_are_suggested_as_they_are_typed(opened: Window, shop: Shop) -> None:
+    page = opened.page
+    page.get_by_label("Service").press_sequentially(shop.service[-3:].upper())
+    suggested = page.locator(f'#l-service option[value="{shop.service}"]')
+    expect(suggested).to_have_count(1)
+    opened.open("/")
+    page.get_by_role("combobox", name="Environment").fill("production,stag")
+    expect(page.locator('#l-environment option[value="production,staging"]')).to_have_count(1)
+
+
 def test_from_the_overview_to_the_rows_of_a_metric(opened: Window, shop: Shop) -> None:
     page = opened.page
     opened.open(f"/?since=2024-05-25&until=2024-06-10&repository={shop.repository}")

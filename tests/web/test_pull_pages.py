@@ -15,7 +15,7 @@ def person(shop: Shop, person: Person) -> Person:
     """Someone who looks at a shop that shipped 1 and 2 to production, and 1 to 3 to staging."""
     shop.merge_all([1, 2], title="Sell green apples", author=f"ines{shop.number}")
     shop.merge(3, title="Weigh 100% of PEARS_", author=f"rafael{shop.number}")
-    shop.import_pulls(shop.item(4, merged_at=None, title="Not yet", merge_commit_sha=None))
+    shop.import_pulls(shop.item(4, merged_at=None, title="Noch KEINE Äpfel", merge_commit_sha=None))
     shop.deploy(2.5, reference_id=shop.reference("a"), commit_sha=shop.sha(2))
     shop.deploy(
         3.5, reference_id=shop.reference("b"), commit_sha=shop.sha(3), environment="staging"
@@ -57,6 +57,7 @@ def page_of(shop: Shop, number: int) -> str:
         ({"q": "apples SELL"}, [2, 1]),
         ({"q": "100% pears_"}, [3]),
         ({"q": "100_"}, []),
+        ({"q": "äPFEL keine"}, [4]),
         ({"q": "rafael{number}"}, [3]),
         ({"q": "{sha}"}, [3]),
         ({"q": "apples", "deployed": "no"}, []),

@@ -72,6 +72,8 @@ async def _statements(client: httpx.AsyncClient) -> dict[str, int]:
         "/repositories",
         "/health",
         f"/repositories/{REPOSITORY}?{TIMES}",
+        "/suggestions/service?q=s",
+        "/suggestions/author",
         "/incidents",
         "/incidents/1",
         *(f"/metrics/{metric}?{TIMES}" for metric in Metric),

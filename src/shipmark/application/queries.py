@@ -6,6 +6,7 @@ Cursors are the sort key of the last row seen, so the hundredth page costs what 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from shipmark.application.activity_queries import Activities
@@ -235,8 +236,22 @@ class Explanations(Protocol):
         """Where the branch of a pull request is deployed to."""
 
 
+class Named(StrEnum):
+    """What names can be suggested of."""
+
+    SERVICE = "service"
+    REPOSITORY = "repository"
+    ENVIRONMENT = "environment"
+    SOURCE = "source"
+    AUTHOR = "author"
+
+
 class Search(Protocol):
     """Queries of searches. Each is one statement, and finds so many at most."""
+
+    def names(self, noun: Named, *, newest: int) -> list[str]:
+        """Names of the newest services or repositories; or, each once, those that the newest
+        deployments or the last merged pull requests have. In any order."""
 
     def deployments_referred(self, start: str, limit: int) -> list[int]:
         """Those whose reference_id starts so."""
@@ -259,10 +274,8 @@ class Search(Protocol):
     def pulls_by(self, author: str, limit: int) -> list[int]:
         """The last merged of an author."""
 
-    def pulls_titled(
-        self, words: Collection[str], filter_: PullFilter, *, newest: int
-    ) -> list[int]:
-        """Of the last merged in the filter, those with all the words in their title."""
+    def titles(self, filter_: PullFilter, *, newest: int) -> list[tuple[int, str]]:
+        """The ids and titles of the last merged in the filter."""
 
 
 class ReadTransaction(Transaction, Protocol):

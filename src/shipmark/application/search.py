@@ -7,10 +7,12 @@ among the newest rows of the filter alone, so that a search costs the same in an
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Generic, TypeVar
 
 from shipmark.application.queries import (
     DeploymentFilter,
+    Named,
     Page,
     PullFilter,
     PullRow,
@@ -26,6 +28,8 @@ MOST_READ = 1000
 
 NEWEST = 5000
 """Rows whose metadata or title is read, the newest of the filter."""
+
+MOST_SUGGESTED = 20
 
 MOST_WORDS = 10
 
@@ -123,7 +127,7 @@ def find_pulls(
     # Whether each was shipped is asked of those that are found, not of all whose title is read.
     read = replace(filter_, deployed=None, service_id=None)
     found = Findings()
-    found.add(search.pulls_titled(text.split()[:MOST_WORDS], read, newest=NEWEST), MOST_READ)
+    found.add(_titled(search.titles(read, newest=NEWEST), text), MOST_READ)
     found.add(search.pulls_by(text, MOST_FOUND))
     if meant.sha is not None:
         found.add(search.pulls_with_commit(meant.sha, MOST_FOUND))
@@ -131,3 +135,22 @@ def find_pulls(
         found.add(search.pulls_numbered(meant.number, filter_.repository_id, MOST_FOUND))
     rows = tx.reports.pulls(replace(filter_, ids=frozenset(found.ids)), page)
     return Found(rows, found.is_cut)
+
+
+def _titled(titles: Sequence[tuple[int, str]], text: str) -> list[int]:
+    """The first that have all words of the text in their title, in any case.
+
+    Databases differ in which letters have two cases, so that is left to Python.
+    """
+    words = [word.casefold() for word in text.split()[:MOST_WORDS]]
+    lowered = ((id_, title.casefold()) for id_, title in titles)
+    fitting = (id_ for id_, title in lowered if all(word in title for word in words))
+    return list(islice(fitting, MOST_READ))
+
+
+def suggested(tx: ReadTransaction, noun: Named, part: str) -> list[str]:
+    """The first names that may be meant by a part of one, those that begin so before others."""
+    part = part.casefold()
+    fitting = [one for one in tx.search.names(noun, newest=NEWEST) if part in one.casefold()]
+    fitting.sort(key=lambda one: (not one.casefold().startswith(part), one.casefold(), one))
+    return fitting[:MOST_SUGGESTED]

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Select, and_, func, or_, select, union
+from sqlalchemy import Column, ColumnElement, CompoundSelect, Connection, Select, or_, select, union
 
-from shipmark.application.queries import DeploymentFilter, PullFilter
+from shipmark.application.queries import DeploymentFilter, Named, PullFilter
 from shipmark.application.search import MOST_READ
 from shipmark.domain.model import SHORT_SHA_LENGTH
 from shipmark.storage.filters import deployment_conditions, pull_conditions
@@ -16,11 +16,20 @@ from shipmark.storage.tables import (
     pull_commits,
     pulls,
     repositories,
+    services,
 )
 
 LAST_CHARACTER = "\U0010ffff"
 NEWEST_FIRST = (deployments.c.deployed_at.desc(), deployments.c.reference_id.desc())
 LAST_MERGED_FIRST = (pulls.c.listed_at.desc(), pulls.c.id.desc())
+NAMES: dict[Named, tuple[Column[Any], tuple[ColumnElement[Any], ...]]] = {
+    Named.SERVICE: (services.c.identifier, (services.c.id.desc(),)),
+    Named.REPOSITORY: (repositories.c.name, (repositories.c.id.desc(),)),
+    Named.ENVIRONMENT: (deployments.c.environment, NEWEST_FIRST),
+    Named.SOURCE: (deployments.c.source_name, NEWEST_FIRST),
+    Named.AUTHOR: (pulls.c.author, LAST_MERGED_FIRST),
+}
+"""What has each name, the newest first."""
 
 
 class Search:
@@ -88,21 +97,20 @@ class Search:
         query = select(pulls.c.id).where(pulls.c.author == author)
         return self._ids(query.order_by(*LAST_MERGED_FIRST), limit)
 
-    def pulls_titled(
-        self, words: Collection[str], filter_: PullFilter, *, newest: int
-    ) -> list[int]:
-        recent = (
-            select(pulls.c.id, pulls.c.title, pulls.c.listed_at)
+    def titles(self, filter_: PullFilter, *, newest: int) -> list[tuple[int, str]]:
+        query = (
+            select(pulls.c.id, pulls.c.title)
             .where(*pull_conditions(filter_))
             .order_by(*LAST_MERGED_FIRST)
             .limit(newest)
-            .subquery()
         )
-        title = func.lower(recent.c.title)
-        query = select(recent.c.id).where(
-            and_(*(title.contains(word.lower(), autoescape=True) for word in words))
-        )
-        return self._ids(query.order_by(recent.c.listed_at.desc()), MOST_READ)
+        return [(id_, title or "") for id_, title in self._connection.execute(query).all()]
+
+    def names(self, noun: Named, *, newest: int) -> list[str]:
+        column, order = NAMES[noun]
+        recent = select(column.label("name")).order_by(*order).limit(newest).subquery()
+        query = select(recent.c.name).where(recent.c.name.is_not(None)).distinct()
+        return list(self._connection.scalars(query))
 
     def _ids(self, query: Select[Any] | CompoundSelect[Any], limit: int) -> list[int]:
         return list(self._connection.scalars(query.limit(limit)))

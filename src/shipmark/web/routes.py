@@ -21,6 +21,7 @@ from shipmark.web import (
     services,
     sign_in,
     static_files,
+    suggestions,
 )
 from shipmark.web.page import Page, page
 
@@ -53,6 +54,7 @@ PAGES: tuple[Page, ...] = (
     page("/incidents", incidents.listed, scopes=READ),
     page("/incidents/{id:int}", incidents.shown, scopes=READ),
     page("/incidents/{id:int}/links", incidents.correct, scopes=DEPLOY, changes=True),
+    page("/suggestions/{noun}", suggestions.listed, scopes=READ),
     page("/metrics/{metric}", metric.shown, scopes=READ),
     page("/metrics/{metric}/rows.csv", metric.export, scopes=READ),
     page("/imports", imports.explorer, scopes=READ),

@@ -41,6 +41,35 @@ function showSection() {
   bar.scrollLeft = here.offsetLeft - bar.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2;
 }
 
+// Names are suggested for what is being typed; where a field takes several, for the last of them.
+function suggestNames() {
+  for (const field of document.querySelectorAll("input[data-suggest]")) {
+    let waiting;
+    const ask = () => {
+      window.clearTimeout(waiting);
+      waiting = window.setTimeout(suggest, 120, field);
+    };
+    field.addEventListener("focus", ask);
+    field.addEventListener("input", ask);
+  }
+}
+
+async function suggest(field) {
+  const { value } = field;
+  const end = "several" in field.dataset ? value.lastIndexOf(",") + 1 : 0;
+  const [others, part] = [value.slice(0, end), value.slice(end).trim()];
+  try {
+    const answer = await fetch(`${field.dataset.suggest}?q=${encodeURIComponent(part)}`);
+    const names = await answer.json();
+    // By now something else may have been typed, which is asked for by itself.
+    if (field.value === value) {
+      field.list.replaceChildren(...names.map((name) => new Option("", others + name)));
+    }
+  } catch (error) {
+    console.info("No names are suggested now.", error);
+  }
+}
+
 // Filters apply when one is chosen.
 function applyFilters() {
   for (const select of document.querySelectorAll(".filters select")) {
@@ -116,6 +145,7 @@ async function follow() {
 
 showSection();
 drawCharts();
+suggestNames();
 applyFilters();
 foldFilters();
 sendOnce();
