@@ -29,12 +29,13 @@ def schema(*, old: bool = False) -> GraphQLSchema:
 
 
 class FakeGitHub:
-    """Answers GraphQL from ``pulls`` and ``tags``, and REST from ``paths``."""
+    """Answers GraphQL from ``pulls``, ``tags`` and ``releases``, and REST from ``paths``."""
 
     def __init__(self, name: str = "org/app", *, old: bool = False) -> None:
         self.name, self.old = name, old
         self.pulls: Nodes = []
         self.tags: Nodes = []
+        self.releases: Nodes = []
         self.paths: dict[str, Any] = {}
         self.most_at_once = 100
         """How many pull requests it manages to answer at once."""
@@ -72,6 +73,7 @@ class FakeGitHub:
             "pullRequests": self._pulls,
             "pullRequest": self._pull,
             "refs": connection(self.tags),
+            "releases": connection(self.releases),
         }
 
     def _pulls(self, _info: Any, orderBy: dict[str, str], **paging: Any) -> dict[str, Any]:  # noqa: N803
@@ -129,6 +131,18 @@ def graphql_pull(
         "timelineItems": {"nodes": []},
         "commits": connection([{"commit": commit} for commit in commits or []]),
         "files": connection([{"path": path} for path in files or []]),
+    }
+
+
+def graphql_release(rest: dict[str, Any], commit: str | None) -> dict[str, Any]:
+    """A release as GraphQL has it, from one as REST has it; ``commit`` is that of its tag."""
+    return {
+        "databaseId": rest["id"],
+        "tagName": rest["tag_name"],
+        "url": rest["html_url"],
+        "isDraft": rest["draft"],
+        "publishedAt": rest["published_at"],
+        "tagCommit": commit and {"oid": commit},
     }
 
 

@@ -1,5 +1,6 @@
 """What the API of Gitea and Forgejo tells is the same as webhooks tell."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -214,11 +215,16 @@ def test_an_empty_repository_has_no_commits_and_an_unknown_branch_is_an_error() 
 # Releases and tags
 
 
-def test_the_api_tells_the_same_of_a_release_as_the_webhook() -> None:
+def test_the_api_tells_the_same_of_a_release_as_the_webhook_and_its_commit() -> None:
     release = {"id": 3, "tag_name": "v1", "published_at": "2026-03-01T12:00:00Z"}
-    forge = FakeGitea(**{"/releases": [release, release | {"id": 4, "draft": True}]})
-    page = result(releases_page(NAME, since=None, cursor=None), forge)
-    assert list(page.facts) == told("release", action="published", release=release) != []
+    releases = [release, release | {"id": 4, "draft": True}, release | {"id": 5, "tag_name": "v2"}]
+    tag = {"name": "v1", "id": "e" * 40, "commit": {"sha": COMMIT}}
+    forge = FakeGitea(**{"/releases": releases, "/tags/v1": tag})
+    of_tag, of_none = result(releases_page(NAME, since=None, cursor=None), forge).facts
+    (by_webhook,) = told("release", action="published", release=release)
+    assert isinstance(of_none, SourceEvent)
+    assert (of_tag, by_webhook.commit_sha) == (replace(by_webhook, commit_sha=COMMIT), None)
+    assert (of_none.tag, of_none.commit_sha) == ("v2", None)
 
 
 def test_tags_are_told_with_their_commits_under_the_same_key_as_when_pushed() -> None:

@@ -1,10 +1,11 @@
 """What may have been a deployment, from GitHub's API, is the same as webhooks tell."""
 
 import copy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.connectors.fake_github import FakeGitHub
+from tests.connectors.fake_github import FakeGitHub, graphql_release
 from tests.connectors.recorded import octokit
 from tests.connectors.talks import all_pages, converse, result
 
@@ -136,13 +137,25 @@ def test_only_deployments_that_changed_since_are_asked_for_their_statuses() -> N
 # Releases and tags
 
 
-def test_the_api_tells_the_same_of_a_release_as_the_webhook() -> None:
+def test_the_api_tells_the_same_of_a_release_as_the_webhook_and_its_commit() -> None:
     payload = octokit("release", "published")[0]
     draft = payload["release"] | {"id": 1, "draft": True, "published_at": None}
-    forge = forge_with(**{"/releases": [draft, payload["release"]]})
+    forge = FakeGitHub(NAME)
+    forge.releases = [graphql_release(draft, None), graphql_release(payload["release"], COMMIT)]
     page = result(releases_page(NAME, since=None, cursor=None), forge)
-    assert list(page.facts) == told("release", payload) != []
+    (by_webhook,) = told("release", payload)
+    assert list(page.facts) == [replace(by_webhook, commit_sha=COMMIT)]
+    assert by_webhook.commit_sha is None
     assert result(releases_page(NAME, since=NOON, cursor=None), forge).facts == ()
+
+
+def test_a_release_whose_tag_is_gone_has_no_commit() -> None:
+    release = octokit("release", "published")[0]["release"]
+    forge = FakeGitHub(NAME)
+    forge.releases = [graphql_release(release | {"id": one}, None) for one in range(1, 151)]
+    facts = all_pages(lambda at: releases_page(NAME, since=None, cursor=at), forge)
+    assert {one.commit_sha for one in facts} == {None}
+    assert len({one.key for one in facts}) == 150
 
 
 def test_tags_are_told_with_their_commits() -> None:

@@ -85,7 +85,8 @@ def test_only_repositories_are_compared_without_regard_to_case() -> None:
         ({"service": "{tag}"}, {"tag": "v" * 256}, "service"),
         ({"service": "{tag}"}, {"tag": "  "}, "service"),
         ({"environment": "**", "to": "{environment}-{tag}"}, {"environment": "x"}, "environment"),
-        ({"integration_branch": "develop"}, {"commit_sha": None}, "integration_branch"),
+        ({"integration_branch": "develop"}, {"commit_sha": None}, "commit"),
+        ({}, {"commit_sha": None}, "commit"),
     ],
 )
 def test_the_condition_that_is_not_met_is_named(

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from tests.deliveries import SECRET, signature
 from tests.forges.fake import ZEROS, FakeForge, Payload, as_json, page_of, text
-from tests.forges.history import Commit, Happening, Pull, Repository
+from tests.forges.history import Commit, Happening, Pull, Release, Repository
 
 from shipmark.connectors import gitea
 from shipmark.connectors.exchange import Request, Response
@@ -17,7 +17,7 @@ ACTIONS = {"retargeted": "edited", "merged": "closed"}
 class FakeGitea(FakeForge):
     source = "gitea"
     endpoint = "gitea"
-    also = ("edit_merged", "reopen")
+    also = ("edit_merged", "reopen", "release")
     pages: ClassVar = {(gitea, "PULLS_PAGE"): 2, (gitea, "PAGE_SIZE"): 3}
 
     @property
@@ -54,10 +54,20 @@ class FakeGitea(FakeForge):
             case ["compare", between]:
                 branch, _, sha = between.partition("...")
                 return {"total_commits": 0 if self.holds(branch, sha) else 1}
-            case ["tags"]:
-                tags = self.history.tags(self.now).items()
-                return _listed([_tag(name, commit) for name, commit in tags], request)
+            case ["releases" | "tags" as kind, *names]:
+                return self._published(kind, names, request)
         return None
+
+    def _published(self, kind: str, names: list[str], request: Request) -> Any:
+        """All releases, all tags, or one tag of a name."""
+        if kind == "releases":
+            releases = self.history.releases(self.now)
+            return _listed([_release(one) for one in releases], request)
+        tags = self.history.tags(self.now)
+        if not names:
+            return _listed([_tag(name, commit) for name, commit in tags.items()], request)
+        found = tags.get(names[0])
+        return found and _tag(names[0], found)
 
     def _pulls(self, request: Request) -> Response:
         by_change = request.query["sort"] == "recentupdate"
@@ -102,6 +112,8 @@ class FakeGitea(FakeForge):
                 commits=[],
                 head_commit=_pushed(commit),
             )
+        if release := happening.release:
+            yield hook("release", action="published", release=_release(release))
 
 
 def _of_pull(pull: Pull, parts: list[str], request: Request) -> Any:
@@ -152,6 +164,17 @@ def _commit(commit: Commit) -> Payload:
 
 def _tag(name: str, commit: Commit) -> Payload:
     return {"name": name, "commit": {"sha": commit.sha, "created": text(commit.at)}}
+
+
+def _release(release: Release) -> Payload:
+    return {
+        "id": release.id,
+        "tag_name": release.tag,
+        "target_commitish": "main",
+        "html_url": f"https://git.example/acme/shop/releases/tag/{release.tag}",
+        "draft": False,
+        "published_at": text(release.published_at),
+    }
 
 
 def _pull(pull: Pull) -> Payload:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from tests.forges.fake import ZEROS, FakeForge, Payload, as_json, instant, page_of, text
-from tests.forges.history import Commit, Happening, Pull, Repository
+from tests.forges.history import Commit, Happening, Pull, Release, Repository
 
 from shipmark.connectors import github, github_pulls
 from shipmark.connectors.exchange import Request
@@ -17,7 +17,7 @@ FEW = ((2, True), (1, True), (1, True), (1, False))
 class FakeGitHub(FakeForge):
     source = "github"
     endpoint = "github"
-    also = ("edit_merged", "reopen")
+    also = ("edit_merged", "reopen", "release")
     pages: ClassVar = {(github_pulls, "PORTIONS"): FEW, (github, "PAGE_SIZE"): 3}
 
     @property
@@ -29,7 +29,7 @@ class FakeGitHub(FakeForge):
 
     def answer(self, parts: list[str], request: Request) -> Any:
         if parts == ["graphql"]:
-            return self._graphql(request.body["variables"])
+            return self._graphql(request.body["query"], request.body["variables"])
         if parts[:1] != ["repos"] or not self.is_named("/".join(parts[1:3])):
             return None
         match parts[3:]:
@@ -63,13 +63,18 @@ class FakeGitHub(FakeForge):
             commits = [one for one in commits if one.at >= instant(since)]
         return [_commit(one) for one in page_of(commits, request)]
 
-    def _graphql(self, variables: dict[str, Any]) -> Payload:
+    def _graphql(self, query: str, variables: dict[str, Any]) -> Payload:
         if not self.is_named(f"{variables['owner']}/{variables['name']}"):
             error = {"type": "NOT_FOUND", "message": "Could not resolve to a Repository"}
             return {"data": {"repository": None}, "errors": [error]}
         if "number" in variables:
             pull = self.pull(variables["number"])
             return _data({"pullRequest": pull and _node(pull)})
+        if "releases(" in query:
+            releases = self.history.releases(self.now)
+            return _data(
+                {"releases": NO_MORE | {"nodes": [_release_node(one) for one in releases]}}
+            )
         if "field" not in variables:
             tags = self.history.tags(self.now).items()
             return _data({"refs": NO_MORE | {"nodes": [_tag(*one) for one in tags]}})
@@ -120,6 +125,9 @@ class FakeGitHub(FakeForge):
                 commits=[],
                 head_commit=_pushed(commit),
             )
+        if release := happening.release:
+            yield hook("release", action="created", release=_release(release))
+            yield hook("release", action="published", release=_release(release))
         if former := happening.former:
             renamed = happening.what == "renamed"
             old = former.name.partition("/")[2] if renamed else former.default_branch
@@ -211,6 +219,30 @@ def _node(pull: Pull) -> Payload:
 
 def _tag(name: str, commit: Commit) -> Payload:
     return {"name": name, "target": {"oid": commit.sha, "committedDate": text(commit.at)}}
+
+
+def _release(release: Release) -> Payload:
+    return {
+        "id": release.id,
+        "tag_name": release.tag,
+        # It counts only where the tag is new, and may be any branch.
+        "target_commitish": "main",
+        "html_url": f"https://github.example/acme/shop/releases/tag/{release.tag}",
+        "draft": False,
+        "published_at": text(release.published_at),
+    }
+
+
+def _release_node(release: Release) -> Payload:
+    told = _release(release)
+    return {
+        "databaseId": told["id"],
+        "tagName": told["tag_name"],
+        "url": told["html_url"],
+        "isDraft": False,
+        "publishedAt": told["published_at"],
+        "tagCommit": {"oid": release.commit.sha},
+    }
 
 
 def _data(repository: Payload) -> Payload:

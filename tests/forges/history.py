@@ -92,9 +92,19 @@ class Repository:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A release of a tag, of which no forge that has these tells the commit at once."""
+
+    id: int
+    tag: str
+    commit: Commit
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
     """``what`` is opened, synchronized, edited, retargeted, merged, closed, reopened, pushed,
-    tagged, renamed or default branch changed. All else is as it was afterwards."""
+    tagged, released, renamed or default branch changed. All else is as it was afterwards."""
 
     number: int
     at: datetime
@@ -103,6 +113,7 @@ class Happening:
     pull: Pull | None = None
     push: Push | None = None
     tag: tuple[str, Commit] | None = None
+    release: Release | None = None
     former: Repository | None = None
 
 
@@ -149,6 +160,9 @@ class History:
 
     def tags(self, now: datetime) -> dict[str, Commit]:
         return dict(one.tag for one in self.until(now) if one.tag)
+
+    def releases(self, now: datetime) -> list[Release]:
+        return [one.release for one in self.until(now) if one.release]
 
     def reachable(self, tip: str) -> list[Commit]:
         """A commit and all before it, the newest first."""
@@ -254,6 +268,18 @@ class History:
     def _tag(self, _: Pull | None, how: int) -> None:
         tip = self.commits[self._tips[SIDE if how % 4 == 3 else TRUNK]]
         self._tell("tagged", tag=(f"v{len(self.happenings)}", tip))
+
+    def _release(self, _: Pull | None, how: int) -> None:
+        """Publish a tag: one that is there, or a new one, which may be of an old commit."""
+        released = {one.tag for one in self.releases(self._now)}
+        there = [one for one in self.tags(self._now).items() if one[0] not in released]
+        line = self.first_parents(self._tips[TRUNK])
+        new = f"v{len(self.happenings)}", line[how % len(line)]
+        name, commit = there[0] if there and how % 2 else new
+        id_ = 500 + len(self.happenings)
+        release = Release(id=id_, tag=name, commit=commit, published_at=self._now)
+        tag = new if name == new[0] else None
+        self._tell("released", tag=tag, release=release)
 
     def _rename(self, _: Pull | None, __: int) -> None:
         former = self._repository

@@ -29,6 +29,8 @@ LIFE = (
     ("commit_to", 0, 1),
     ("edit", 0, 1),
     ("tag", 0, 0),
+    ("release", 0, 1),
+    ("release", 0, 2),
     ("merge", 0, 1),
     ("rename", 0, 0),
     ("synchronize", 0, 0),

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import count, repeat
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Column, Connection, Select, select
 from tests import reference_model as model
 from tests.builders import a_deployment
 from tests.forges.fake import FakeForge, Sent, delivery_of
@@ -42,6 +42,7 @@ from shipmark.domain.model import Repository
 from shipmark.domain.patterns import read_pattern
 from shipmark.domain.rules import Conditions, Outcome
 from shipmark.storage.forge_tables import deliveries, source_events
+from shipmark.storage.rule_tables import deploy_rules
 from shipmark.storage.tables import deployments, pull_commits, pulls
 from shipmark.storage.transaction import StorageTransaction
 
@@ -53,6 +54,14 @@ EACH_MERGE = RuleDraft(
     make=Outcome(service="made of merges"),
 )
 """By this rule each merge is a deployment, which ships the very pull request that was merged."""
+
+EACH_RELEASE = RuleDraft(
+    name="each release",
+    source=EventSource.RELEASE,
+    when=Conditions(),
+    make=Outcome(service="made of releases"),
+)
+"""By this rule each release is a deployment of the commit of its tag."""
 
 NOBODY = Caller(name="nobody")
 
@@ -128,7 +137,8 @@ class World:
         self.gaps = gaps or repeat(1)
         self.again = False
         self.registered: list[Registration] = []
-        transact(self.database, partial(upsert_rule, draft=EACH_MERGE, policy=POLICY))
+        for draft in (EACH_MERGE, EACH_RELEASE):
+            transact(self.database, partial(upsert_rule, draft=draft, policy=POLICY))
         self.repository: Repository = transact(
             self.database,
             partial(
@@ -248,6 +258,7 @@ class World:
                 "errors": list(errors),
                 "deployments": self._standing(tx),
                 "inferred": _inferred(tx),
+                "released": _released(tx),
             }
 
     def _standing(self, tx: StorageTransaction) -> dict[str, Any]:
@@ -301,6 +312,9 @@ class World:
             ),
             "errors": [],
             "inferred": [(number, 1) for number in sorted(pulls_) if pulls_[number].merged_at],
+            "released": sorted(
+                one.commit.sha for one in self.history.releases(now) if "release" in self.fake.also
+            ),
             "deployments": {
                 reference: (*answers.standing(reference), len(answers.ships[reference]))
                 for reference in facts.deployments
@@ -310,11 +324,20 @@ class World:
 
 def _inferred(tx: StorageTransaction) -> list[tuple[int, int]]:
     """Which pull requests were shipped by what a rule made, and how often."""
-    by_rule = deployments.c.rule_id.is_not(None)
-    ids = list(tx.connection.scalars(select(deployments.c.id).where(by_rule)))
+    ids = list(tx.connection.scalars(_made_by(EACH_MERGE, deployments.c.id)))
     rows = [row for one in ids for row in tx.reports.shipped_pulls(one, Page(limit=100))]
     assert len(ids) == len(rows)
     return sorted(Counter(row.pull.number for row in rows).items())
+
+
+def _released(tx: StorageTransaction) -> list[str | None]:
+    """The commits that a rule deployed of releases."""
+    return sorted(tx.connection.scalars(_made_by(EACH_RELEASE, deployments.c.commit_sha)), key=str)
+
+
+def _made_by(rule: RuleDraft, column: Column[Any]) -> Select[Any]:
+    is_its = deployments.c.rule_id == deploy_rules.c.id
+    return select(column).join(deploy_rules, is_its).where(deploy_rules.c.name == rule.name)
 
 
 def _branches_that_matter(history: History) -> set[str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -13,8 +14,12 @@ from tests.connectors.fake_gitlab import NAME as GITLAB
 from tests.connectors.fake_gitlab import FakeGitLab
 from tests.connectors.http_forge import HTTPForge, answers, hangs_up
 from tests.connectors.talks import ok
+from tests.forges.github import FakeGitHub
+from tests.forges.history import History
+from tests.forges.world import connected
 
 from shipmark.application.deliveries import Delivery
+from shipmark.application.facts import RepositoryFacts
 from shipmark.application.forges import ForgeAway
 from shipmark.application.inbox import Inbox, receive
 from shipmark.application.policy import Policy
@@ -25,6 +30,7 @@ from shipmark.connectors.forge_servers import Access
 from shipmark.connectors.forges import connect
 from shipmark.connectors.gitignore_paths import GitIgnoreEngine
 from shipmark.connectors.rules_file import read_rules_file
+from shipmark.connectors.webhooks import WEBHOOKS
 from shipmark.domain.events import SourceEvent
 from shipmark.domain.model import PullRequest
 from shipmark.storage.database import Database
@@ -78,6 +84,22 @@ def test_a_forge_that_is_away_is_waited_for(deliveries: Deliveries, forge: HTTPF
 def test_one_that_refuses_is_not(deliveries: Deliveries, forge: HTTPForge) -> None:
     forge.faults.append(answers(403))
     assert deliveries.follow_up(a_delivery(), ()) == []
+
+
+def test_the_commit_of_a_release_is_asked_for_while_the_repository_has_its_name() -> None:
+    history = History(FakeGitHub.names, FakeGitHub.methods)
+    history.happen("release", 0, 0)
+    fake = FakeGitHub(history)
+    published = fake.sent()[-1]
+    read = WEBHOOKS["github"].facts(published.headers, published.body, received_at=None)
+    (event,) = connected(fake).follow_up(read)
+    (release,) = history.releases(history.ended_at)
+    assert isinstance(event, SourceEvent)
+    assert (event.tag, event.commit_sha) == (release.tag, release.commit.sha)
+    of_another = [
+        replace(one, source_id="78") if isinstance(one, RepositoryFacts) else one for one in read
+    ]
+    assert connected(fake).follow_up(of_another) == []
 
 
 # A merge, of which GitLab's webhook tells neither the commits nor, here, the one that landed

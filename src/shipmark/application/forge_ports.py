@@ -61,7 +61,16 @@ class RepositoryTold:
 
 class Events(Protocol):
     def add(self, events: Sequence[SourceEvent]) -> list[SourceEvent]:
-        """Store events whose key is new, and answer those: of each key, the first."""
+        """Store events whose key is new, or that stood without the commit that is told now.
+
+        Answers those as they stand, each once.
+        """
+
+    def releases_without_commit(self, home: str, tags: Collection[str]) -> list[SourceEvent]:
+        """Releases of these tags that tell no commit, of the repository with this `events.home`."""
+
+    def commits_of_tag(self, home: str, tag: str) -> set[str]:
+        """The commits that a tag was told to stand for: several, if it was moved."""
 
 
 class Deliveries(Protocol):

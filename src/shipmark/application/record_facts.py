@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from shipmark.application.events import complete_releases
 from shipmark.application.facts import BranchPush, Fact, RepositoryFacts, RulesFileFacts
 from shipmark.application.path_rules import record_rules_file
 from shipmark.application.policy import Policy
@@ -28,7 +29,8 @@ Told = PullFacts | BranchPush | SourceEvent | RulesFileFacts
 
 
 class Inferrer(Protocol):
-    """What makes deployments of events. It is told each event once, when it is news."""
+    """What makes deployments of events. It is told each event once, when it is news; one that was
+    told without its commit, once more when that is known."""
 
     def __call__(
         self, tx: Transaction, events: Sequence[SourceEvent], *, policy: Policy
@@ -82,6 +84,7 @@ def record_facts(
     about |= {(ids[_name_of(one)], Kind.EVENTS) for one in rest if isinstance(one, SourceEvent)}
     tx.received.note(receipts(about, via=via, at=tx.now))
     news = tx.events.add(events) if events else []
+    news += complete_releases(tx, news)
     if news:
         infer(tx, news, policy=policy)
 

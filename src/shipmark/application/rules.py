@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shipmark.application.drafts import Registration
+from shipmark.application.events import under_names_here
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
 from shipmark.application.register import Registered, answer, register
 from shipmark.application.rule_ports import NamedRule
 from shipmark.domain.errors import ChangedMeanwhile, InvalidArgument, ShipmarkError
-from shipmark.domain.events import EventSource, SourceEvent, repository_number
+from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.domain.rules import (
     CompiledRule,
     Conditions,
@@ -134,10 +135,7 @@ def infer(tx: Transaction, events: Sequence[SourceEvent], *, policy: Policy) -> 
 def _past_events(tx: Transaction, draft: RuleDraft, *, limit: int) -> list[SourceEvent]:
     """The newest events, each with what its repository is called by now."""
     events = tx.deploy_rules.past_events(draft.source, since=draft.since, limit=limit)
-    numbers = {one: repository_number(one) for one in events}
-    found = tx.repositories.get({number for number in numbers.values() if number is not None})
-    names = {number: repository.name for number, repository in found.items()}
-    return [replace(one, here=names.get(numbers[one] or 0)) for one in events]
+    return under_names_here(tx, events)
 
 
 def _save(tx: Transaction, draft: RuleDraft, policy: Policy) -> NamedRule:

@@ -27,8 +27,8 @@ class Deliveries:
 
     def follow_up(self, delivery: Delivery, facts: Sequence[Fact]) -> Sequence[Fact]:
         """What a webhook leaves open and its forge tells, where we are let in: of a merged pull
-        request all of it, path rules that may have changed, and the commit that a pipeline of
-        Azure DevOps ran on."""
+        request all of it, path rules that may have changed, the commit of a release, and the
+        one that a pipeline of Azure DevOps ran on."""
         forge = self._forges.named(delivery.forge.replace("-", "_"))
         if forge is None:
             return ()

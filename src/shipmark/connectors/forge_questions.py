@@ -1,10 +1,11 @@
 """What all forges are asked alike: a repository's path rules, and what a webhook leaves open.
 
 A webhook tells neither the commits nor the files of a pull request, and of GitLab's not always the
-commit that landed. So what was merged is asked for as a whole.
+commit that landed. So what was merged is asked for as a whole. Nor do GitHub and Gitea tell the
+commit of a release: it is that of its tag.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from shipmark.application.facts import BranchPush, Fact, RepositoryFacts, RulesFileFacts
@@ -50,6 +51,11 @@ def follow_ups(
         yield one.repository, _pull(asked, source, one)
     for name in _repositories_with_other_rules(facts):
         yield name, _rules(asked, source, name)
+    if asked.commit_of_tag is not None:
+        ids = {one.name: one.source_id for one in facts if isinstance(one, RepositoryFacts)}
+        for event in _releases_without_commit(facts):
+            its = ids.get(event.repository)
+            yield event.repository, _release(asked, asked.commit_of_tag, event, its)
 
 
 def _pull(asked: Questions, source: str, told: PullFacts) -> Dialogue[list[Fact]]:
@@ -67,6 +73,31 @@ def _pull(asked: Questions, source: str, told: PullFacts) -> Dialogue[list[Fact]
 def _ids_differ(one: PullFacts, other: PullFacts) -> bool:
     ids = {facts.values.get("source_id") for facts in (one, other)} - {None}
     return len(ids) > 1
+
+
+def _release(
+    asked: Questions,
+    commit_of_tag: Callable[[str, str], Dialogue[str | None]],
+    event: SourceEvent,
+    source_id: str | None,
+) -> Dialogue[list[Fact]]:
+    """A release with its commit; nothing where by now another repository has the name."""
+    repository = yield from asked.repository(event.repository)
+    if repository is None or source_id not in (None, repository.source_id):
+        return []
+    commit = yield from commit_of_tag(event.repository, event.tag or "")
+    return [replace(event, commit_sha=commit)] if commit else []
+
+
+def _releases_without_commit(facts: Sequence[Fact]) -> list[SourceEvent]:
+    return [
+        one
+        for one in facts
+        if isinstance(one, SourceEvent)
+        and one.source is EventSource.RELEASE
+        and one.tag
+        and one.commit_sha is None
+    ]
 
 
 def _rules(asked: Questions, source: str, name: str) -> Dialogue[list[Fact]]:

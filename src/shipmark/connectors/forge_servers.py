@@ -69,7 +69,8 @@ class Questions:
     ``has_whole_pulls`` is whether ``pulls_page`` tells the commits and files of pull requests.
     ``events`` are lists by a name that stands in cursors. ``commits_page`` tells a branch's own
     commits; or also those of merged pull requests, if ``pulls_page`` tells of these which pull
-    request they belong to. Else it is None: they would be taken for pushed ones.
+    request they belong to. Else it is None: they would be taken for pushed ones. ``commit_of_tag``
+    is asked of a forge whose webhooks do not tell the commits of releases.
     """
 
     repository: Callable[[str], Dialogue[RepositoryFacts | None]]
@@ -78,6 +79,7 @@ class Questions:
     pull: Callable[[str, int], Dialogue[PullFacts | None]]
     commit: Callable[[str, str], Dialogue[list[Fact]]]
     rules_file: Callable[[str], Dialogue[bytes | None]]
+    commit_of_tag: Callable[[str, str], Dialogue[str | None]] | None = None
     events: Mapping[str, EventList]
     has_whole_pulls: bool
 
@@ -96,6 +98,7 @@ GITHUB = Questions(
     pull=github_pulls.pull,
     commit=github.commit,
     rules_file=github.rules_file,
+    commit_of_tag=github.commit_of_tag,
     events={
         "runs": _list(github_runs.runs_page, whole(EventSource.GITHUB_ACTIONS)),
         "jobs": _list(github_runs.jobs_page, parts(EventSource.GITHUB_ACTIONS)),
@@ -143,6 +146,7 @@ def questions(
     *,
     commits: bool = True,
     has_whole_pulls: bool = False,
+    commit_of_tag: Callable[[str, str], Dialogue[str | None]] | None = None,
 ) -> Questions:
     """The dialogues of a forge that has them all in one module."""
     return Questions(
@@ -152,6 +156,7 @@ def questions(
         pull=module.pull,
         commit=module.commit,
         rules_file=module.rules_file,
+        commit_of_tag=commit_of_tag,
         events=events,
         has_whole_pulls=has_whole_pulls,
     )
@@ -185,7 +190,9 @@ def server_of(source: str, url: str) -> tuple[Questions, Server]:
             )
         case "gitea":
             address = partial(gitea.address, url)
-            asked = questions(gitea, GITEA_EVENTS, has_whole_pulls=True)
+            asked = questions(
+                gitea, GITEA_EVENTS, has_whole_pulls=True, commit_of_tag=gitea.commit_of_tag
+            )
             return asked, Server(source=source, address=address, limits=plain_limits)
     raise ValueError(f"{source} is no forge that can be asked.")
 

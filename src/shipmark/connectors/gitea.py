@@ -7,6 +7,7 @@ Everything here is a dialogue, which does no I/O, and raises ForgeError and Unre
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote
@@ -230,13 +231,18 @@ def _pushes(name: str, branch: str, found: Sequence[Commit]) -> list[Fact]:
 
 
 def releases_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
-    """Releases published since. A draft may be published long after it was made: none stops."""
+    """Releases published since, each with the commit of its tag, which is asked for. A draft may be
+    published long after it was made: none stops."""
     page = page_number(cursor)
     response = yield _get(f"{_home(name)}/releases", limit=PAGE_SIZE, page=page)
     found = answer(tuple[Release, ...], response, f"the releases of {name}")
-    events = (release_event(name, one) for one in found)
-    news = tuple(event for event in events if event and (not since or event.at >= since))
-    return Page(facts=news, cursor=_next(page, response, found))
+    news: list[Fact] = []
+    for one in found:
+        event = release_event(name, one)
+        if event and (not since or event.at >= since):
+            commit = yield from commit_of_tag(name, one.tag_name)
+            news.append(replace(event, commit_sha=commit))
+    return Page(facts=tuple(news), cursor=_next(page, response, found))
 
 
 class TaggedCommit(Wire):
@@ -266,7 +272,7 @@ def commit_of_tag(name: str, tag: str) -> Dialogue[str | None]:
     """The commit that a tag stands for, which a release does not tell; None: no such tag."""
     response = yield _get(f"{_home(name)}/tags/{quote(tag, safe='')}")
     found = answer_if_any(Tag, response, f"the tag {tag} of {name}")
-    return found.commit.sha if found and found.commit else None
+    return (found.commit.sha or None) if found and found.commit else None
 
 
 def _next(page: int, response: Response, found: Sequence[object]) -> str | None:

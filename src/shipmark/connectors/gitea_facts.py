@@ -102,7 +102,7 @@ def pull_facts(repository: str, pull: PullRequest, **more: Any) -> PullFacts:
 
 
 def release_event(repository: str, release: Release) -> SourceEvent | None:
-    """A release that was published; None: it is a draft. Its commit is not told."""
+    """A release that was published; None: it is a draft. A webhook does not tell its commit."""
     at = told(release.published_at)
     if release.draft or at is None:
         return None

@@ -175,7 +175,8 @@ def _pushes(name: str, branches: Iterable[str], found: Iterable[Commit]) -> list
 
 
 def commit_of_tag(name: str, tag: str) -> Dialogue[str | None]:
-    """The commit that a tag stands for, which a release does not tell; None: no such tag."""
+    """The commit that a tag stands for, which the webhook of a release does not tell; None: there
+    is no such tag."""
     response = yield get(f"{home(name)}/commits/{quote(f'tags/{tag}')}")
     if response.status in NO_SUCH_COMMIT:
         return None

@@ -221,12 +221,20 @@ def deployment_event(
     )
 
 
-def release_event(repository: str, release: Release) -> SourceEvent | None:
-    """A release that was published; None: it is a draft. GitHub does not tell its commit."""
+def release_event(
+    repository: str, release: Release, *, commit: str | None = None
+) -> SourceEvent | None:
+    """A release that was published; None: it is a draft. A webhook does not tell its commit."""
     if release.draft or release.published_at is None:
         return None
     return ref_events.release_event(
-        SOURCE, repository, release.id, release.tag_name, release.published_at, url=release.html_url
+        SOURCE,
+        repository,
+        release.id,
+        release.tag_name,
+        release.published_at,
+        url=release.html_url,
+        commit=commit,
     )
 
 

@@ -1,8 +1,8 @@
 """What may have been a deployment, from GitHub's REST API: runs, jobs, deployments, releases, tags.
 
 All are read newest first, until something is older than ``since``. Pages are counted: what comes
-anew while they are read makes some come twice, and none be left out. What one page costs: runs and
-releases one call for 100, tags one point of GraphQL for 100, jobs one call for each run, and
+anew while they are read makes some come twice, and none be left out. What one page costs: runs one
+call for 100, releases and tags one point of GraphQL for 100, jobs one call for each run, and
 deployments one call for 30 and one for each of them, since only its statuses tell how it went.
 """
 
@@ -55,6 +55,16 @@ query($owner: String!, $name: String!, $after: String) {
   }
 }
 fragment commit on Commit { oid committedDate }
+"""
+RELEASES = """
+query($owner: String!, $name: String!, $after: String) {
+  repository(owner: $owner, name: $name) {
+    releases(first: 100, after: $after, orderBy: {field: CREATED_AT, direction: DESC}) {
+      pageInfo { hasNextPage endCursor }
+      nodes { databaseId tagName url isDraft publishedAt tagCommit { oid } }
+    }
+  }
+}
 """
 
 
@@ -140,24 +150,56 @@ def _outcomes(name: str, deployment: Deployment) -> Dialogue[list[SourceEvent]]:
     return list(first.values())
 
 
-def releases_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
-    """Releases published since. A draft may be published long after it was made: none stops."""
-    page = page_number(cursor)
-    response = yield get(f"{home(name)}/releases", per_page=PAGE_SIZE, page=page)
-    found = answer(tuple[Release, ...], response, f"the releases of {name}")
-    events = (release_event(name, one) for one in found)
-    return _page(events, since=since, cursor=next_page(page, found, PAGE_SIZE))
-
-
-class Tagger(Wire):
-    date: Instant | None = None
-
-
 class Commit(Wire, rename="camel"):
     """Empty: it is no commit that is tagged."""
 
     oid: SHA = ""
     committed_date: Instant | None = None
+
+
+class ReleaseNode(Wire, rename="camel"):
+    """A release as GraphQL has it; without ``tag_commit`` its tag is gone, or is of no commit."""
+
+    database_id: int
+    tag_name: Text
+    url: Text
+    is_draft: bool
+    published_at: Instant | None = None
+    tag_commit: Commit | None = None
+
+    def event(self, name: str) -> SourceEvent | None:
+        release = Release(
+            id=self.database_id,
+            tag_name=self.tag_name,
+            html_url=self.url,
+            draft=self.is_draft,
+            published_at=self.published_at,
+        )
+        commit = self.tag_commit.oid if self.tag_commit else None
+        return release_event(name, release, commit=commit or None)
+
+
+class Releases(Wire):
+    releases: Connection[ReleaseNode]
+
+
+class ReleasesData(Wire):
+    repository: Releases | None = None
+
+
+def releases_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialogue[Page]:
+    """Releases published since, with the commits of their tags, which only GraphQL tells. A draft
+    may be published long after it was made: none stops."""
+    asked = f"the releases of {name}"
+    data = yield from ask(ReleasesData, RELEASES, {**named(name), "after": cursor}, asked)
+    if data.repository is None:
+        raise ForgeNotFound(f"GitHub does not know or does not show {asked}.")
+    found = data.repository.releases
+    return _page((one.event(name) for one in found.seen), since=since, cursor=found.next)
+
+
+class Tagger(Wire):
+    date: Instant | None = None
 
 
 class Target(Commit, rename="camel"):

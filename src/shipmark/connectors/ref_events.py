@@ -22,15 +22,23 @@ def tag_event(
 
 
 def release_event(
-    forge: str, repository: str, release_id: int, tag: str, at: datetime, *, url: str | None
+    forge: str,
+    repository: str,
+    release_id: int,
+    tag: str,
+    at: datetime,
+    *,
+    url: str | None,
+    commit: str | None = None,
 ) -> SourceEvent:
-    """A release that was published, by a forge that does not tell its commit."""
+    """A release that was published, by a forge that may not tell its commit."""
     return SourceEvent(
         source=EventSource.RELEASE,
         key=f"{forge}:{repository}:release:{release_id}",
         repository=repository,
         at=at,
         success=True,
+        commit_sha=commit,
         tag=tag,
         url=url,
     )

@@ -67,6 +67,11 @@ def numbered(event: SourceEvent, repository_id: int) -> SourceEvent:
     return replace(event, key=under_name(event, str(repository_id)).key)
 
 
+def home(event: SourceEvent) -> str:
+    """How the keys of all events of its repository begin, once they are recorded."""
+    return ":".join(event.key.split(":")[:2])
+
+
 def repository_number(event: SourceEvent) -> int | None:
     """Our number of its repository, where the key under which it is recorded has it."""
     number = event.key.split(":", 2)[1:2]

@@ -100,7 +100,10 @@ class Inferred:
 
 @dataclass(frozen=True, slots=True)
 class NoMatch:
-    """Which condition (or part of the outcome) an event does not meet, and why, in words."""
+    """Which condition (or part of the outcome) an event does not meet, and why, in words.
+
+    The condition ``commit`` is every rule's: what an event without one deployed is not known.
+    """
 
     condition: str
     reason: str
@@ -257,6 +260,8 @@ def _unlike(name: str, told: str, pattern: Pattern) -> str:
 def _infer(
     compiled: CompiledRule, event: SourceEvent, values: Mapping[str, str | None]
 ) -> Inferred | NoMatch:
+    if event.commit_sha is None:
+        return NoMatch("commit", "it tells no commit (yet), and when it was does not tell which")
     made: dict[str, str] = {}
     for name, template in compiled.templates.items():
         if missing := template.missing(values):
@@ -264,8 +269,6 @@ def _infer(
         made[name] = template.fill(values)
         if not 0 < len(made[name]) <= LONGEST_NAME:
             return NoMatch(name, f"the {name} would have {len(made[name])} characters")
-    if "integration_branch" in made and event.commit_sha is None:
-        return NoMatch("integration_branch", "an integration branch needs a commit; it tells none")
     return Inferred(
         service=made["service"],
         environment=made.get("environment") or event.environment or DEFAULT_ENVIRONMENT,

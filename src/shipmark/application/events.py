@@ -1,0 +1,43 @@
+"""Events that are stored: under the names of today, and releases with the commits of their tags.
+
+GitHub and Gitea do not tell the commit of a release. Where they are not asked for it, a tag that
+was pushed tells it, whichever of the two is told first.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from shipmark.application.ports import Transaction
+from shipmark.domain.events import EventSource, SourceEvent, home, repository_number
+
+
+def under_names_here(tx: Transaction, events: Sequence[SourceEvent]) -> list[SourceEvent]:
+    """Stored events, each with what its repository is called by now."""
+    numbers = {one: repository_number(one) for one in events}
+    found = tx.repositories.get({number for number in numbers.values() if number is not None})
+    names = {number: repository.name for number, repository in found.items()}
+    return [replace(one, here=names.get(numbers[one] or 0)) for one in events]
+
+
+def complete_releases(tx: Transaction, news: Iterable[SourceEvent]) -> list[SourceEvent]:
+    """Give releases the commits of their tags, where the news is either; those that now have one.
+
+    What a tag stands for that was moved, only the forge can say: of such a release nothing is
+    taken from here.
+    """
+    tags: dict[str, set[str]] = defaultdict(set)
+    for one in news:
+        if one.tag and (one.source is EventSource.TAG or _waits(one)):
+            tags[home(one)].add(one.tag)
+    completed = []
+    for home_, names in sorted(tags.items()):
+        for release in tx.events.releases_without_commit(home_, names):
+            commits = tx.events.commits_of_tag(home_, release.tag or "")
+            if len(commits) == 1:
+                completed.append(replace(release, commit_sha=commits.pop()))
+    return tx.events.add(under_names_here(tx, completed)) if completed else []
+
+
+def _waits(event: SourceEvent) -> bool:
+    return event.source is EventSource.RELEASE and event.commit_sha is None
