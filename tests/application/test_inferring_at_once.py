@@ -93,3 +93,25 @@ def test_an_image_and_its_sync_told_to_several_are_one_deployment(database: Data
     with database.write() as tx:
         resolve_known(tx, limit=10, policy=POLICY)
     assert number_of_deployments(database) == 1
+
+
+def test_what_is_told_again_to_several_at_once_is_one_deployment(database: Database) -> None:
+    with_shop(database)
+    built = BuiltFrom(artifact=IMAGE, repository=REPOSITORY, commit_sha=sha(2))
+    with database.write() as tx:
+        set_artifact(tx, built, policy=POLICY)
+
+    def tell(minute: int) -> Run:
+        report = ServiceDeployed(
+            key=f"flux:Kustomization:1:{minute}",
+            subject="flux:Kustomization:1",
+            source="flux",
+            at=at(5 + minute / 60),
+            success=True,
+            artifacts=(IMAGE,),
+            service=SERVICE,
+        )
+        return lambda tx: record_reports(tx, [report], policy=POLICY)
+
+    at_once(database, [tell(minute) for minute in range(AT_ONCE)])
+    assert number_of_deployments(database) == 1

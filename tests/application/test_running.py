@@ -1,10 +1,12 @@
 """What runs becomes deployments, whichever of image and sync is told first; on both databases."""
 
 from dataclasses import replace
+from itertools import groupby, permutations
 from typing import Any
 
 import pytest
-from tests.builders import REPOSITORY, a_pull_request, at, sha
+from sqlalchemy import select
+from tests.builders import REPOSITORY, Clock, a_pull_request, at, sha
 from tests.domain.rule_builders import ENGINE, a_rule
 
 from shipmark.application.artifacts import (
@@ -17,11 +19,13 @@ from shipmark.application.policy import Policy
 from shipmark.application.record_pulls import record_pulls
 from shipmark.application.repositories import upsert_repository
 from shipmark.application.rules import RuleDraft, upsert_rule
+from shipmark.connectors.flux import read_webhook
 from shipmark.domain.artifacts import ArtifactInvalid, Commit, ServiceDeployed
 from shipmark.domain.errors import InvalidArgument, RepositoryNotFound
 from shipmark.domain.events import EventSource
 from shipmark.domain.model import Deployment, Status
 from shipmark.storage.database import Database
+from shipmark.storage.rule_tables import service_reports
 from shipmark.storage.transaction import StorageTransaction
 
 POLICY = Policy(patterns=ENGINE)
@@ -124,6 +128,160 @@ def test_two_images_of_one_commit_are_one_deployment(database: Database) -> None
         assert len(report(tx, a_report(artifacts=(IMAGE, worker)))) == 1
         assert build(tx, 2, worker) == ()
         assert len(deployments(tx)) == 1
+
+
+# What is told again and again
+
+SUBJECT = "flux:Kustomization:4bc14d40"
+A, B = "ghcr.io/acme/shop:1", "ghcr.io/acme/shop:2"
+BUILT_OF = {sha(1): "a", sha(2): "b"}
+
+
+def told_of_subject(what: str, hours: float) -> ServiceDeployed:
+    """What an object says after an interval: a or b runs, or in capitals, failed."""
+    return a_report(
+        key=f"{SUBJECT}:{hours:06.2f}",
+        at=at(hours),
+        subject=SUBJECT,
+        artifacts=(A if what.lower() == "a" else B,),
+        success=what.islower(),
+    )
+
+
+def with_both_built(tx: StorageTransaction) -> None:
+    with_shop(tx)
+    build(tx, 1, A)
+    build(tx, 2, B)
+
+
+def made(tx: StorageTransaction) -> list[Deployment]:
+    return sorted(deployments(tx), key=lambda one: one.deployed_at)
+
+
+def as_told(deployment: Deployment) -> str:
+    what = BUILT_OF[str(deployment.commit_sha)]
+    return what if deployment.success else what.upper()
+
+
+@pytest.mark.parametrize("subject", [SUBJECT, None])
+def test_a_subject_that_says_the_same_again_is_deployed_once(
+    database: Database, subject: str | None
+) -> None:
+    with database.write() as tx:
+        with_both_built(tx)
+        for hours in (1, 1.2, 1.4):
+            report(tx, replace(told_of_subject("a", hours), subject=subject))
+        times = [one.deployed_at for one in made(tx)]
+    assert times == [at(1)] if subject else [at(1), at(1.2), at(1.4)]
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"artifacts": (A, B)},
+        {"manifest_revision": "main@sha1:other"},
+        {"environment": "us"},
+        {"service": "till"},
+        {"subject": "flux:Kustomization:other"},
+    ],
+)
+def test_what_says_anything_else_is_a_deployment_of_its_own(
+    database: Database, what: dict[str, Any]
+) -> None:
+    with database.write() as tx:
+        with_both_built(tx)
+        report(tx, told_of_subject("a", 1))
+        assert report(tx, replace(told_of_subject("a", 2), **what))
+
+
+def test_images_in_another_order_are_the_same(database: Database) -> None:
+    with database.write() as tx:
+        with_both_built(tx)
+        first = replace(told_of_subject("a", 1), artifacts=(A, B))
+        assert len(report(tx, first)) == 2
+        again = told_of_subject("a", 2)
+        assert report(tx, replace(again, artifacts=(B, A), url="https://argo.example/2")) == []
+
+
+@pytest.mark.parametrize("story", ["aaba", "abba", "aAAa", "abAB", "aabb"])
+def test_each_change_is_deployed_once_in_whatever_order_it_is_told(
+    database: Database, story: str
+) -> None:
+    told = [told_of_subject(what, 1 + number) for number, what in enumerate(story)]
+    changes = [what for what, _ in groupby(story)]
+    for order in permutations(told):
+        with database.trial() as tx:
+            with_both_built(tx)
+            for one in (*order, *order):
+                report(tx, one)
+            found = made(tx)
+            assert [as_told(one) for one in found] == changes, order
+            assert all(as_told(one) == story[int(hours(one)) - 1] for one in found)
+
+
+def hours(deployment: Deployment) -> float:
+    return (deployment.deployed_at - at(0)).total_seconds() / 3600
+
+
+def test_a_kustomization_that_is_reconciled_at_every_interval_is_one_deployment(
+    database: Database,
+) -> None:
+    def event(hours: float, reason: str) -> list[ServiceDeployed]:
+        metadata = {"revision": f"main@sha1:{'b' * 40}", "image": A}
+        return read_webhook(
+            {},
+            {
+                "involvedObject": {"kind": "Kustomization", "name": "shop", "uid": "4bc14d40"},
+                "reason": reason,
+                "timestamp": at(hours).isoformat(),
+                "metadata": {f"kustomize.toolkit.fluxcd.io/{k}": v for k, v in metadata.items()},
+            },
+        )
+
+    with database.write() as tx:
+        with_both_built(tx)
+        for reason in ("HealthCheckFailed", "ReconciliationSucceeded"):
+            for minutes in (0, 12, 24):
+                later = 1 if reason == "ReconciliationSucceeded" else 0
+                report(tx, *event(1 + later + minutes / 60, reason))
+        assert [(one.success, one.deployed_at) for one in made(tx)] == [
+            (False, at(1)),
+            (True, at(2)),
+        ]
+
+
+def test_an_image_that_was_told_late_is_deployed_once_all_the_same(database: Database) -> None:
+    with database.write() as tx:
+        with_shop(tx)
+        report(tx, *(told_of_subject("a", one) for one in (1, 2, 3)))
+        assert len(build(tx, 1, A)) == 1
+        assert [one.deployed_at for one in made(tx)] == [at(1)]
+
+
+def test_what_was_only_said_again_is_forgotten_after_a_day(
+    database: Database, clock: Clock
+) -> None:
+    def stored() -> int:
+        with database.read() as tx:
+            return len(tx.connection.execute(select(service_reports)).all())
+
+    def tell(number: int) -> None:
+        with database.write() as tx:
+            report(tx, told_of_subject("a", number))
+
+    with database.write() as tx:
+        with_shop(tx)
+    for number in range(5):
+        tell(number)
+    assert stored() == 5
+    clock.advance(hours=25)
+    tell(5)
+    assert stored() == 2
+    # Its repeat is one still.
+    tell(3)
+    with database.write() as tx:
+        assert len(build(tx, 1, A)) == 1
+        assert [one.deployed_at for one in made(tx)] == [at(0)]
 
 
 def test_an_image_is_found_by_its_digest_or_by_its_tag(database: Database) -> None:

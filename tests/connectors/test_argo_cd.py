@@ -50,6 +50,7 @@ def test_a_sync_that_succeeded_tells_what_runs() -> None:
             manifest_repository="https://git.example.com/acme/manifests.git",
             manifest_revision="8ecc5ef0d2a4e1c83d4d53d6a59b0e1f2a3b4c5d",
             url="https://argo.example.com/applications/shop",
+            subject="argo_cd:4bc14d40-0000-0000-0000-000000000002",
         )
     ]
 

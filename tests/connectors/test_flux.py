@@ -49,7 +49,7 @@ def signed(body: bytes, secret: str = "s3cret") -> dict[str, str]:  # noqa: S107
 def test_a_reconciliation_tells_what_runs() -> None:
     assert read_webhook({}, an_event()) == [
         ServiceDeployed(
-            key="flux:Kustomization:4bc14d40:2026-03-01T12:00:00+00:00",
+            key="flux:Kustomization:4bc14d40:2026-03-01T12:00:00+00:00:succeeded",
             source="flux",
             at=datetime(2026, 3, 1, 12, tzinfo=UTC),
             success=True,
@@ -58,6 +58,7 @@ def test_a_reconciliation_tells_what_runs() -> None:
             environment="production",
             application="shop",
             manifest_revision="main@sha1:8ecc5ef0d2a4e1c83d4d53d6a59b0e1f2a3b4c5d",
+            subject="flux:Kustomization:4bc14d40",
         )
     ]
 
@@ -76,6 +77,13 @@ def test_a_reconciliation_tells_what_runs() -> None:
 def test_the_reason_says_whether_it_succeeded(reason: str, success: bool) -> None:
     (told,) = read_webhook({}, an_event("HelmRelease", reason=reason))
     assert told.success is success
+
+
+def test_what_failed_and_succeeded_within_one_second_is_told_twice_and_in_this_order() -> None:
+    (failed,) = read_webhook({}, an_event(reason="HealthCheckFailed"))
+    (succeeded,) = read_webhook({}, an_event())
+    assert failed.at == succeeded.at
+    assert failed.key < succeeded.key
 
 
 @pytest.mark.parametrize(

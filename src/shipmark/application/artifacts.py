@@ -5,9 +5,9 @@ what one has led to once stays, though its tag may move.
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from shipmark.application.drafts import Registration
@@ -23,6 +23,7 @@ from shipmark.domain.artifacts import (
     as_events,
     known_commits,
     readable_ids,
+    unmade,
 )
 from shipmark.domain.errors import InvalidArgument, ShipmarkError
 from shipmark.domain.events import SourceEvent
@@ -31,6 +32,9 @@ from shipmark.domain.model import DEFAULT_ENVIRONMENT
 from shipmark.domain.rules import LONGEST_NAME
 
 log = logging.getLogger(__name__)
+
+LATEST = timedelta(days=1)
+"""How long what was only said again is known: what comes in between may come so much later."""
 
 Place = tuple[int, int]
 """One artifact of a report: the report's id, and which of its artifacts."""
@@ -73,22 +77,42 @@ def record_reports(
 ) -> list[str]:
     """Record what deploy systems told; the reference_ids of the deployments that came of it.
 
-    What was told before says nothing new, and an artifact that nobody knows is waited for.
+    What was told before says nothing new, nor does what was last said on its subject; an artifact
+    that nobody knows is waited for.
     Raises InvalidArgument for a name that is too long to be one.
     """
     for one in deployed:
         _check_names(one)
     shortened = [
-        replace(_possible(one, tx.now), key=_short(one.source, one.key)) for one in deployed
+        replace(
+            _possible(one, tx.now),
+            key=_short(one.source, one.key),
+            subject=one.subject and _short(one.source, one.subject),
+        )
+        for one in deployed
     ]
-    fresh = tx.artifacts.add_reports(shortened)
+    subjects = {one.subject for one in shortened if one.subject}
+    tx.artifacts.lock_subjects(subjects)
+    news = _news(tx, tx.artifacts.add_reports(shortened))
+    tx.artifacts.forget_repeats(subjects, recorded_before=tx.now - LATEST)
     waiting = {
         (report_id, place): readable_ids([artifact])
-        for report_id, one in fresh.items()
+        for report_id, one in news.items()
         for place, artifact in enumerate(one.artifacts)
     }
     tx.artifacts.wait_for(waiting)
-    return _resolve(tx, fresh.keys(), policy)
+    return _resolve(tx, news.keys(), policy)
+
+
+def _news(tx: Transaction, fresh: Mapping[int, ServiceDeployed]) -> dict[int, ServiceDeployed]:
+    """The reports to make deployments of, now that these came: not what is said again."""
+    news = {report_id: one for report_id, one in fresh.items() if one.subject is None}
+    for one in fresh.values():
+        if one.subject is not None:
+            found = {report.id: report.told for report in unmade(tx.artifacts.around(one))}
+            tx.artifacts.count_as_news(found.keys())
+            news |= found
+    return news
 
 
 def _possible(deployed: ServiceDeployed, now: datetime) -> ServiceDeployed:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shipmark.domain.artifacts import Commit, ServiceDeployed
+from shipmark.domain.artifacts import Commit, Report, ServiceDeployed
 from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.domain.path_rules import PathRules
 from shipmark.domain.rules import DeployRule
@@ -65,8 +65,21 @@ class Artifacts(Protocol):
     def commits(self, ids: Collection[str]) -> dict[str, Commit]:
         """What each of these ids leads to, of those that lead anywhere."""
 
+    def lock_subjects(self, subjects: Collection[str]) -> None:
+        """Let others who record reports on these wait until this transaction ends."""
+
     def add_reports(self, deployed: Collection[ServiceDeployed]) -> dict[int, ServiceDeployed]:
-        """Store what is not stored yet; that, by its id."""
+        """Store what is not stored yet; that, by its id. One on a subject counts as a repeat."""
+
+    def around(self, deployed: ServiceDeployed) -> list[Report]:
+        """The reports on its subject in the order of their time, from the last one before it that
+        is no repeat to the first one after it."""
+
+    def count_as_news(self, report_ids: Collection[int]) -> None:
+        """Reports that are no repeats after all."""
+
+    def forget_repeats(self, subjects: Collection[str], *, recorded_before: datetime) -> None:
+        """Remove the repeats on these that were recorded before."""
 
     def reports(self, ids: Collection[int]) -> dict[int, ServiceDeployed]:
         """Reports, each locked: others who resolve its artifacts wait."""

@@ -50,9 +50,10 @@ def read_webhook(headers: Mapping[str, str], payload: Any) -> list[ServiceDeploy
     at = told(sync.finished_at)
     if at is None or sync.phase not in FAILED | {SUCCEEDED}:
         return []
+    subject = f"{SOURCE}:{sync.uid or f'{sync.namespace}/{sync.application}'}"
     return [
         ServiceDeployed(
-            key=f"{SOURCE}:{sync.uid or f'{sync.namespace}/{sync.application}'}:{sync.started_at}",
+            key=f"{subject}:{sync.started_at}",
             source=SOURCE,
             at=at,
             success=sync.phase == SUCCEEDED,
@@ -64,5 +65,7 @@ def read_webhook(headers: Mapping[str, str], payload: Any) -> list[ServiceDeploy
             manifest_revision=sync.revision or None,
             # Without argocdUrl in the ConfigMap's context, the template makes no URL of it.
             url=sync.url if (sync.url or "").startswith(("https://", "http://")) else None,
+            # Healing itself, Argo CD syncs the same again and again.
+            subject=subject,
         )
     ]

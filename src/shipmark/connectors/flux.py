@@ -75,17 +75,23 @@ def read_webhook(headers: Mapping[str, str], payload: Any) -> list[ServiceDeploy
     # Older versions leave the API group before the names of metadata.
     metadata = {name.rpartition("/")[2]: value for name, value in (event.metadata or {}).items()}
     owner = involved.uid or f"{involved.namespace}/{involved.name}"
+    subject = f"{SOURCE}:{involved.kind}:{owner}"
+    success = event.reason in SUCCEEDED
+    # Within one second, it may have failed and then succeeded.
+    outcome = "succeeded" if success else "failed"
     return [
         ServiceDeployed(
-            key=f"{SOURCE}:{involved.kind}:{owner}:{event.timestamp.isoformat()}",
+            key=f"{subject}:{event.timestamp.isoformat()}:{outcome}",
             source=SOURCE,
             at=event.timestamp,
-            success=event.reason in SUCCEEDED,
+            success=success,
             artifacts=_artifacts(metadata),
             service=metadata.get("service") or involved.name,
             environment=metadata.get("environment") or metadata.get("env") or None,
             application=involved.name,
             manifest_revision=metadata.get("revision") or None,
+            # A Kustomization tells after each interval how it went, and a failing one at each try.
+            subject=subject,
         )
     ]
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -50,7 +51,8 @@ class ServiceDeployed:
     ``key`` is the same whenever the same event is told. ``artifacts`` are as told; `artifact_ids`
     reads each. ``application`` is what the deploy system calls it; ``service`` and ``environment``
     are as the event names them, if it does. ``manifest_repository`` and ``manifest_revision`` are
-    the configuration that was applied, not the application.
+    the configuration that was applied, not the application. ``subject`` is what was reconciled, of
+    a system that tells of it again and again, whether or not anything else runs; see `unmade`.
     """
 
     key: str
@@ -64,6 +66,31 @@ class ServiceDeployed:
     manifest_repository: str | None = None
     manifest_revision: str | None = None
     url: str | None = None
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was told, as stored. ``repeats``: no deployment is made of it."""
+
+    id: int
+    told: ServiceDeployed
+    repeats: bool
+
+
+def unmade(reports: Iterable[Report]) -> list[Report]:
+    """Of reports on one subject, in the order of their time, those to make deployments of by now.
+
+    Reports that follow one another and say the same are one deployment, of whichever was told
+    first. Where another comes in between, later or late, what was one is two: then it is made of
+    the first of those that have none. So the order in which they are told does not show.
+    """
+    found = []
+    for _, stretch in groupby(reports, key=lambda one: _said(one.told)):
+        alike = list(stretch)
+        if all(one.repeats for one in alike):
+            found.append(alike[0])
+    return found
 
 
 def artifact_ids(text: str) -> tuple[str, ...]:
@@ -129,6 +156,12 @@ def as_events(deployed: ServiceDeployed, commits: Iterable[Commit]) -> tuple[Sou
         )
         for commit in commits
     )
+
+
+def _said(told: ServiceDeployed) -> ServiceDeployed:
+    """What a report says, without when and where it said so."""
+    artifacts = tuple(sorted(set(told.artifacts)))
+    return replace(told, key="", at=datetime.min, artifacts=artifacts, url=None)  # noqa: DTZ901
 
 
 def _commit_in(ids: Iterable[str]) -> Commit | None:

@@ -8,12 +8,18 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, literal, select
 
-from shipmark.domain.artifacts import Commit, ServiceDeployed
-from shipmark.storage.rule_tables import artifacts, service_reports, waiting_artifacts
+from shipmark.domain.artifacts import Commit, Report, ServiceDeployed
+from shipmark.storage.columns import ByCodePoint, Instant
+from shipmark.storage.rule_tables import (
+    artifacts,
+    report_subjects,
+    service_reports,
+    waiting_artifacts,
+)
 from shipmark.storage.sent_rows import among
-from shipmark.storage.statements import chunks, insert_unless_there
+from shipmark.storage.statements import at_or_before, before, chunks, insert_unless_there
 from shipmark.storage.tables import repositories
 
 LONGEST_KEY = 500
@@ -52,6 +58,14 @@ _KNOWN_BY_NOW = (
     .distinct()
     .order_by(waiting_artifacts.c.report_id)
 )
+_ON_SUBJECT = service_reports.c.subject == bindparam("subject")
+_PLACE = (service_reports.c.at, service_reports.c.key)
+_ITS_PLACE = (bindparam("at", type_=Instant), bindparam("key", type_=ByCodePoint))
+_NEWS = select(*_PLACE).where(_ON_SUBJECT, service_reports.c.repeats.is_(False)).limit(1)
+# All by ix_service_reports_subject.
+_NEWS_BEFORE = _NEWS.where(before(_PLACE, _ITS_PLACE)).order_by(*(one.desc() for one in _PLACE))
+_NEWS_AFTER = _NEWS.where(before(_ITS_PLACE, _PLACE)).order_by(*_PLACE)
+_REPORTS_ON = select(service_reports).where(_ON_SUBJECT).order_by(*_PLACE)
 _TOLD = tuple(field.name for field in fields(ServiceDeployed))
 
 
@@ -80,6 +94,14 @@ class Artifacts:
             for row in self._connection.execute(_COMMITS, {"artifacts": chunk})
         }
 
+    def lock_subjects(self, subjects: Collection[str]) -> None:
+        there = insert_unless_there(self._connection, report_subjects)
+        # In one order, so that two who tell of the same do not wait for each other.
+        for subject in sorted(subjects):
+            self._connection.execute(there.values(subject=subject))
+            its = report_subjects.c.subject == subject
+            self._connection.execute(select(report_subjects).where(its).with_for_update())
+
     def add_reports(self, deployed: Collection[ServiceDeployed]) -> dict[int, ServiceDeployed]:
         by_key = {one.key: one for one in deployed}
         known = {key for _, key in self._ids(by_key.keys())}
@@ -89,6 +111,33 @@ class Artifacts:
         rows = [_row(by_key[key]) | {"recorded_at": self._now} for key in fresh]
         self._connection.execute(insert_unless_there(self._connection, service_reports), rows)
         return {id_: by_key[key] for id_, key in self._ids(fresh)}
+
+    def around(self, deployed: ServiceDeployed) -> list[Report]:
+        its = {"subject": deployed.subject, "at": deployed.at, "key": deployed.key}
+        query = _REPORTS_ON
+        if earlier := self._connection.execute(_NEWS_BEFORE, its).one_or_none():
+            query = query.where(at_or_before(_sent(*earlier), _PLACE))
+        if later := self._connection.execute(_NEWS_AFTER, its).one_or_none():
+            query = query.where(at_or_before(_PLACE, _sent(*later)))
+        return [
+            Report(id=row.id, told=_deployed(row), repeats=row.repeats)
+            for row in self._connection.execute(query, {"subject": deployed.subject})
+        ]
+
+    def count_as_news(self, report_ids: Collection[int]) -> None:
+        for chunk in chunks(report_ids):
+            its = service_reports.update().where(service_reports.c.id.in_(chunk))
+            self._connection.execute(its.values(repeats=False))
+
+    def forget_repeats(self, subjects: Collection[str], *, recorded_before: datetime) -> None:
+        for chunk in chunks(subjects):
+            self._connection.execute(
+                delete(service_reports).where(
+                    service_reports.c.subject.in_(chunk),
+                    service_reports.c.repeats,
+                    service_reports.c.recorded_at < recorded_before,
+                )
+            )
 
     def _ids(self, keys: Collection[str]) -> list[tuple[int, str]]:
         return [
@@ -146,7 +195,13 @@ def _key(id_: str) -> str:
 
 
 def _row(deployed: ServiceDeployed) -> dict[str, Any]:
-    return asdict(deployed) | {"artifacts": json.dumps(deployed.artifacts)}
+    artifacts = json.dumps(deployed.artifacts)
+    return asdict(deployed) | {"artifacts": artifacts, "repeats": deployed.subject is not None}
+
+
+def _sent(at: datetime, key: str) -> tuple[ColumnElement[Any], ...]:
+    """A place in time, sent along."""
+    return literal(at, Instant), literal(key, ByCodePoint)
 
 
 def _deployed(row: Row[Any]) -> ServiceDeployed:

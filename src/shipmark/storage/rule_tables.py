@@ -9,6 +9,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 from shipmark.storage.columns import ByCodePoint, Id, Instant, metadata, reference, row_id
@@ -76,6 +77,15 @@ service_reports = Table(
     Column("manifest_revision", String),
     Column("url", Text),
     Column("recorded_at", Instant, nullable=False, index=True),
+    Column("subject", ByCodePoint),
+    # Of what says the same as the one before it on its subject, no deployment is made.
+    Column("repeats", Boolean, nullable=False, server_default=false()),
+    Index("ix_service_reports_subject", "subject", "at", "key"),
+)
+
+# What is told of again and again. Whoever records a report on it holds the lock of its row.
+report_subjects = Table(
+    "report_subjects", metadata, Column("subject", ByCodePoint, primary_key=True)
 )
 
 # The ids of those of its artifacts that have not led to a commit yet.

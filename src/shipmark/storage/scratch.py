@@ -18,7 +18,8 @@ from shipmark.storage.migrations import migrate
 
 NOT_COPIED = {
     *("file_imports", "file_parts", "file_rows", "file_effects"),
-    *("deliveries", "source_events", "service_reports", "waiting_artifacts"),
+    *("deliveries", "source_events", "service_reports", "report_subjects"),
+    "waiting_artifacts",
     *("received", "forge_budgets", "webhook_refusals", "tokens", "sessions"),
 }
 """What neither attribution nor metrics depend on."""
