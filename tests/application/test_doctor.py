@@ -1,8 +1,10 @@
 """Look for what is missing: each finding is told, and only where something is missing."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from benchmarks.work import recorded
 from sqlalchemy import update
 from tests.builders import NOON, REPOSITORY, Clock, a_deployment, a_pull_request, at, sha
@@ -165,6 +167,20 @@ def test_a_trunk_without_pull_requests_is_not_said_to_lack_them(
         register(tx, [a_deployment(3, commit_sha=sha(2))], policy=POLICY)
     clock.advance(minutes=30)
     assert "wait" not in findings(looked_at(database))
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_where_there_are_pull_requests_one_may_be_lost_unless_its_forge_was_asked(
+    database: Database, clock: Clock, is_asked: bool
+) -> None:
+    with database.write() as tx:
+        told(tx, pushed(1, 2), a_pull_request(1))
+        first, second = (a_deployment(n + 1, commit_sha=sha(n)) for n in (1, 2))
+        register(tx, [first, second], policy=POLICY)
+    clock.advance(minutes=30)
+    setup = Setup(forges={"github": replace(GITHUB, is_asked=is_asked)}, patterns=ENGINE)
+    waits = "wait: no pull request is known in what they reached"
+    assert (waits in findings(looked_at(database, setup))) is not is_asked
 
 
 def test_deployments_of_no_repository_that_wait_are_told_in_general(

@@ -155,7 +155,8 @@ def repository_findings(
     yield from (_delivery_finding(now, one) for one in deliveries)
     yield from _deployment_findings(state, rules)
     for one in state.waiting:
-        yield from _waiting_findings(now, one, "of it", state)
+        if not _is_no_lack(one, state, forge):
+            yield from _waiting_findings(now, one, "of it", state)
 
 
 def _source_findings(state: RepositoryState, forge: ForgeSetup | None) -> Iterator[Finding]:
@@ -219,13 +220,21 @@ def _deployment_findings(state: RepositoryState, rules: Sequence[RuleState]) -> 
         )
 
 
+def _is_no_lack(one: Waiting, state: RepositoryState, forge: ForgeSetup | None) -> bool:
+    """Whether they only wait because their commits were pushed without a pull request.
+
+    A trunk without any lets every deployment wait for them. Elsewhere a webhook may have been lost,
+    unless the forge was asked.
+    """
+    if one.reason is not Reason.NO_PULL_REQUESTS_YET or not state.has_commits:
+        return False
+    return state.last_merged_at is None or (forge is not None and forge.is_asked)
+
+
 def _waiting_findings(
     now: datetime, one: Waiting, of: str, state: RepositoryState | None
 ) -> Iterator[Finding]:
-    """Why deployments wait. A trunk without pull requests lets every deployment wait for them: the
-    commits that it reached are known all the same."""
-    if one.reason is Reason.NO_PULL_REQUESTS_YET and state is not None and state.has_commits:
-        return
+    """Why deployments wait."""
     how = "wait" if one.status is Status.PENDING else "waited in vain"
     named = ", ".join(
         f"'{each.reference_id}'" + (f" (commit {each.commit_sha[:12]})" if each.commit_sha else "")
@@ -269,8 +278,9 @@ WAITS_FOR = {
         "Tell it with repositories.upsert or `shipmark repository add`.",
     ),
     Reason.NO_PULL_REQUESTS_YET: (
-        "no pull request and no commit is known in what they reached",
-        "Import what was merged before them, and set up what brings pull requests or pushes.",
+        "no pull request is known in what they reached",
+        "Import what was merged before them, and set up what brings pull requests, or a token to "
+        "ask the forge with. If what they brought was pushed without any, nothing is missing.",
     ),
     Reason.REDEPLOY: ("what they deploy was deployed before", "Nothing is to be done."),
     Reason.ROLLBACK: ("they deploy less than was deployed before", "Nothing is to be done."),

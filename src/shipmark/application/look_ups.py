@@ -1,13 +1,14 @@
-"""Ask forges for what deployments wait for: a commit, or which branch is the default one."""
+"""Ask forges for what deployments wait for: a commit, which branch is the default one, or the pull
+request that brought a commit which is known to have been pushed."""
 
 import logging
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from shipmark.application.attribute import named_commits
+from shipmark.application.attribute import Evidence, named_commits
 from shipmark.application.facts import Fact
 from shipmark.application.forge_answers import record_answer
 from shipmark.application.forges import Forge, ForgeAway, Forges
@@ -24,6 +25,10 @@ LONGEST = 20.0
 """Seconds of asking before what was claimed is retried; far less than the lease on it."""
 
 ASKED_FOR = frozenset({Reason.COMMIT_NOT_IMPORTED, Reason.DEFAULT_BRANCH_UNKNOWN})
+ASKED_AT_FIRST = 3
+"""Retries at which a commit is asked for that is known, and no pull request of it. The webhook of
+one may have been lost; but of most such commits there is none, and then it would be asked in vain
+for as long as the deployment waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +44,12 @@ def questions(tx: Transaction, deployment_ids: Collection[int]) -> dict[int, lis
     waiting = [one for one in tx.deployments.get(deployment_ids).values() if _may_ask(one)]
     ids = {one.repository_id for one in waiting if one.repository_id is not None}
     repositories = tx.repositories.get(ids)
-    named = {(one.repository_id, sha) for one in waiting for sha in named_commits(one)}
-    known = tx.commits.known(named) if named else set()
+    asked = _unknown_commits(tx, waiting) | _commits_alone(tx, waiting)
     return {
-        one.id: _questions(one, repositories[one.repository_id], known)
+        one.id: [
+            Question(repository=repositories[one.repository_id], commit_sha=sha)
+            for sha in asked[one.id]
+        ]
         for one in waiting
         if one.repository_id in repositories
     }
@@ -50,20 +57,49 @@ def questions(tx: Transaction, deployment_ids: Collection[int]) -> dict[int, lis
 
 def _may_ask(one: Deployment) -> bool:
     attribution = one.attribution
-    return attribution.status is Status.PENDING and attribution.reason in ASKED_FOR
+    if attribution.status is not Status.PENDING:
+        return False
+    return attribution.reason in ASKED_FOR or (
+        attribution.reason is Reason.NO_PULL_REQUESTS_YET and attribution.attempts < ASKED_AT_FIRST
+    )
 
 
-def _questions(
-    one: Deployment, repository: Repository, known: Collection[tuple[int, str]]
-) -> list[Question]:
-    if one.attribution.reason is Reason.DEFAULT_BRANCH_UNKNOWN:
-        return [Question(repository=repository)]
-    shas = [full for repository_id, full in known if repository_id == repository.id]
-    return [
-        Question(repository=repository, commit_sha=sha)
-        for sha in named_commits(one)
-        if not any(full.startswith(sha) for full in shas)
-    ]
+def _unknown_commits(
+    tx: Transaction, waiting: Iterable[Deployment]
+) -> dict[int, Sequence[str | None]]:
+    """What those are asked for that wait for a commit, or for their repository itself (None)."""
+    asking = [one for one in waiting if one.attribution.reason in ASKED_FOR]
+    named = {(one.repository_id, sha) for one in asking for sha in named_commits(one)}
+    known = tx.commits.known(named) if named else set()
+    return {
+        one.id: [None]
+        if one.attribution.reason is Reason.DEFAULT_BRANCH_UNKNOWN
+        else [sha for sha in named_commits(one) if not _is_among(one.repository_id, sha, known)]
+        for one in asking
+    }
+
+
+def _is_among(repository_id: int | None, sha: str, known: Collection[tuple[int, str]]) -> bool:
+    return any(its == repository_id and full.startswith(sha) for its, full in known)
+
+
+def _commits_alone(
+    tx: Transaction, waiting: Iterable[Deployment]
+) -> dict[int, Sequence[str | None]]:
+    """The commits of those that wait for pull requests, where they are known on a branch alone."""
+    asking = [one for one in waiting if one.attribution.reason is Reason.NO_PULL_REQUESTS_YET]
+    evidence = Evidence(tx, asking)
+    return {
+        one.id: [
+            sha
+            for sha in named_commits(one)
+            if not any(
+                found.pull_id is not None and found.sha.startswith(sha)
+                for found in evidence.of(one, sha)
+            )
+        ]
+        for one in asking
+    }
 
 
 class LookUps:
