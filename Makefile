@@ -1,5 +1,6 @@
 # make demo   set up and run the main job on the embedded database
 # make test   set up and pass everything, on SQLite and on PostgreSQL
+# make many   kill and resume an import of 50,000 pull requests (some minutes)
 # make bench  measure it beside its floors (about ten minutes; FULL=1 for the large sizes)
 # make screenshots   take the pictures of the documentation anew, of the demo in Chromium
 # make setup  only make .venv/bin/shipmark
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: setup demo test lint suite bench screenshots requirements clean
+.PHONY: setup demo test lint suite many bench screenshots requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.runtime
@@ -42,6 +43,10 @@ suite: $(VENV)/.development
 	@command -v chromium chromium-browser google-chrome > /dev/null || \
 		echo 'NO CHROMIUM HERE: pages are not tested in a browser. (Debian: apt-get install chromium)' >&2
 	$(BIN)/python -m pytest -n 2 $(TEST_ARGS)
+
+many: $(VENV)/.development
+	SHIPMARK_TEST_MANY_PULLS=$(or $(MANY),50000) \
+		$(BIN)/python -m pytest tests/forges/test_many_pulls.py $(TEST_ARGS)
 
 bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks $(if $(FULL),--full) $(BENCH_ARGS)
