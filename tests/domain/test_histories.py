@@ -10,7 +10,7 @@ from shipmark.domain.histories import History, Listing, Reaching, in_columns, st
 positions = st.tuples(st.integers(0, 6), st.integers(0, 3))
 windows = st.builds(
     lambda number, branch, service, ends: Reaching(
-        number, number, f"d{number}", (1, branch), service, "production", min(ends), max(ends)
+        number, number, f"d{number}", 1, (1, branch), service, "production", min(ends), max(ends)
     ),
     number=st.integers(0, 9),
     branch=st.sampled_from(("develop", "main")),

@@ -99,7 +99,12 @@ AN_INCIDENT = Incident(
 
 def shipments(tx: StorageTransaction, start: Start | None) -> object:
     return tx.metrics.shipments(
-        Selection(), A_DAY, start=start, with_baselines=False, with_ids=False
+        Selection(),
+        A_DAY,
+        tx.metrics.deployments(Selection(), A_DAY),
+        start=start,
+        with_baselines=False,
+        with_ids=False,
     )
 
 

@@ -183,6 +183,7 @@ class Facts:
         return self.tx.metrics.shipments(
             self.selection,
             self.both,
+            self.deployments,
             start=None if asked.unit is Unit.COMMIT else asked.start,
             with_baselines=asked.include_baseline,
             with_ids=with_ids or asked.unit is Unit.PULL_REQUEST,

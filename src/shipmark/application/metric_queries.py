@@ -87,13 +87,15 @@ class MetricRows(Protocol):
         self,
         selection: Selection,
         period: Period,
+        deployments: Sequence[Deployed],
         *,
         start: Start | None,
         with_baselines: bool,
         with_ids: bool,
     ) -> list[Shipment]:
-        """What the deployments shipped that count, in order: pull requests, or without a start
-        the commits on their branch. Only what shipped anything is there."""
+        """What those of the deployments shipped that count, which are all of the period, in their
+        order: pull requests, or without a start the commits on their branch. Only what shipped
+        anything is there."""
 
     def only_fixes(self, selection: Selection, period: Period, rules: FixRules) -> set[int]:
         """The deployments that ship pull requests, and nothing but fixes."""

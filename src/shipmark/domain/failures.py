@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from shipmark.domain.histories import Position, Reaching
 from shipmark.domain.incidents import Happened, Linked, LinkKind, Told, corrected, last_by
 
 
@@ -36,15 +37,9 @@ _OF_LINKS = {
     LinkKind.FOLLOWED: FailureReason.INCIDENT_FOLLOWED,
 }
 
-Reached = tuple[int, int]
-"""A position on a branch: microseconds since 1970, and a number."""
-
 
 class Deployed(NamedTuple):
-    """What of a deployment decides. ``counted`` is whether it is one of those asked about.
-
-    ``windows`` are the lanes in which it has one, with how far it reaches.
-    """
+    """What of a deployment decides. ``counted`` is whether it is one of those asked about."""
 
     id: int
     service_id: int
@@ -52,8 +47,12 @@ class Deployed(NamedTuple):
     deployed_at: int
     success: bool
     counted: bool
-    windows: tuple[tuple[int, Reached], ...] = ()
-    is_baseline: bool = False
+    windows: tuple[Reaching, ...] = ()
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it was the first deployment of a lane."""
+        return any(one.is_baseline for one in self.windows)
 
     @property
     def place(self) -> "Place":
@@ -74,7 +73,7 @@ class Edges:
     before: Mapping[Place, Deployed] = field(default_factory=dict)
     next_at: Mapping[Place, int] = field(default_factory=dict)
     next_success_at: Mapping[Place, int] = field(default_factory=dict)
-    next_reached: Mapping[int, Reached] = field(default_factory=dict)
+    next_reached: Mapping[int, Position] = field(default_factory=dict)
 
 
 class Judged(NamedTuple):
@@ -140,12 +139,13 @@ def followed(
     return links
 
 
-def _rolled_back(in_order: Sequence[Deployed], next_reached: Mapping[int, Reached]) -> set[int]:
+def _rolled_back(in_order: Sequence[Deployed], next_reached: Mapping[int, Position]) -> set[int]:
     """Those whose lane's next deployment reaches less far than they do."""
     following = dict(next_reached)
     found = set()
     for one in reversed(in_order):
-        for lane, reached in one.windows:
+        for window in one.windows:
+            lane, reached = window.lane_id, window.reached
             if following.get(lane, reached) < reached:
                 found.add(one.id)
             following[lane] = reached

@@ -15,21 +15,34 @@ from typing import NamedTuple
 Position = tuple[int, int]
 """Where a pull request stands on its branch: microseconds since 1970, and its number."""
 
+START: Position = (0, 0)
+"""Before everything: where the first window of a lane begins."""
+
 Branch = tuple[int, str]
 """A repository by id, and the name of the branch."""
 
 
 class Reaching(NamedTuple):
-    """A window, and whose it is: from beyond ``opened`` to ``reached``, which is in it."""
+    """A window, and whose it is: from beyond ``opened`` to ``reached``, which is in it.
+
+    It is empty, and ships nothing, unless it ``raises`` the mark of its lane.
+    """
 
     deployment_id: int
     deployed_at: int
     reference_id: str
+    lane_id: int
     branch: Branch
     service_id: int
     environment: str
     opened: Position
     reached: Position
+    raises: bool = True
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is the first of its lane, which begins where everything does."""
+        return self.raises and self.opened == START
 
 
 class Listing(NamedTuple):

@@ -120,6 +120,8 @@ def leads(shipments: Iterable[Shipment], unit: Unit) -> list[Leads]:
 
 def _all_of(one: Shipment) -> Leads:
     at = one.deployed_at
+    if None not in one.starts:
+        return Leads(at, [at - start for start in one.starts], 0)  # type: ignore[operator]
     known = [at - start for start in one.starts if start is not None]
     return Leads(at, known, len(one.starts) - len(known))
 

@@ -27,10 +27,10 @@ from shipmark.domain.failures import Deployed
 from shipmark.domain.incidents import Correction, Incident, Told
 from shipmark.storage.columns import Instant
 from shipmark.storage.incident_tables import incident_corrections, incident_services, incidents
-from shipmark.storage.metric_edges import FACTS, IN_ORDER, TOLD, WINDOW, deployed
+from shipmark.storage.metric_edges import FACTS, IN_ORDER, TOLD, WINDOW, deployed, with_windows
 from shipmark.storage.sent_rows import among, packed, sent_rows
 from shipmark.storage.statements import chunks, insert_unless_there, sent_row
-from shipmark.storage.tables import deployments, windows
+from shipmark.storage.tables import deployments
 
 LAST_STARTED_FIRST = (incidents.c.started_at, incidents.c.reference_id)
 FIXED = {"id", "reference_id", "service_ids", "created_at"}
@@ -62,7 +62,7 @@ def _suspects() -> Any:
     )
     return (
         select(*FACTS, literal(1), *WINDOW)
-        .select_from(deployments.outerjoin(windows, windows.c.deployment_id == deployments.c.id))
+        .select_from(with_windows(deployments))
         .where(deployments.c.id.in_(ids))
         .order_by(*IN_ORDER)
     )

@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    FromClause,
     Row,
     Select,
     String,
@@ -21,13 +22,14 @@ from sqlalchemy import (
     union_all,
 )
 
-from shipmark.domain.failures import Deployed, Edges, Reached
+from shipmark.domain.failures import Deployed, Edges
+from shipmark.domain.histories import Position, Reaching
 from shipmark.domain.incidents import Happened, Told
 from shipmark.domain.periods import Period, microseconds
 from shipmark.storage.columns import Instant
 from shipmark.storage.incident_tables import incident_corrections, incident_services, incidents
 from shipmark.storage.sent_rows import among, packed, sent_rows
-from shipmark.storage.tables import deployments, windows
+from shipmark.storage.tables import deployments, lanes, windows
 
 IN_ORDER = (deployments.c.deployed_at, deployments.c.reference_id)
 
@@ -45,11 +47,23 @@ FACTS = (
     deployments.c.success,
 )
 WINDOW = (
+    deployments.c.reference_id,
     windows.c.lane_id,
+    lanes.c.repository_id,
+    lanes.c.branch,
+    as_number(windows.c.opened_at).label("opened_at"),
+    windows.c.opened_number,
     as_number(windows.c.reached_at).label("reached_at"),
     windows.c.reached_number,
-    and_(windows.c.raises, windows.c.opened_at == literal(0, BigInteger)).label("is_baseline"),
+    windows.c.raises,
 )
+
+
+def with_windows(source: FromClause) -> FromClause:
+    """Deployments with their windows, which is what WINDOW is of."""
+    return source.outerjoin(windows, windows.c.deployment_id == deployments.c.id).outerjoin(
+        lanes, lanes.c.id == windows.c.lane_id
+    )
 
 
 def deployed(rows: Iterable[Row[Any]]) -> list[Deployed]:
@@ -57,18 +71,19 @@ def deployed(rows: Iterable[Row[Any]]) -> list[Deployed]:
     one another."""
     found: list[Deployed] = []
     for row in rows:
-        id_, service, environment, at, success, is_counted, lane, reached, number, base = tuple(row)
-        in_lane = () if lane is None else ((lane, (reached, number)),)
+        id_, service, environment, at, success, is_counted, reference, lane, *place = tuple(row)
+        in_lane: tuple[Reaching, ...] = ()
+        if lane is not None:
+            repository, branch, *ends, raises = place
+            opened, reached = (ends[0], ends[1]), (ends[2], ends[3])
+            whose = id_, at, reference, lane, (repository, branch), service, environment
+            in_lane = (Reaching(*whose, opened, reached, bool(raises)),)
         if found and found[-1].id == id_:
             last = found[-1]
-            found[-1] = last._replace(
-                windows=last.windows + in_lane, is_baseline=last.is_baseline or bool(base)
-            )
+            found[-1] = last._replace(windows=last.windows + in_lane)
         else:
             found.append(
-                Deployed(
-                    id_, service, environment, at, success, bool(is_counted), in_lane, bool(base)
-                )
+                Deployed(id_, service, environment, at, success, bool(is_counted), in_lane)
             )
     return found
 
@@ -92,32 +107,29 @@ def _edge(*columns: Any, is_before: bool, only_successful: bool = False) -> Sele
     )
     if only_successful:
         nearest = nearest.where(near.c.success)
-    return (
-        select(*columns)
-        .select_from(places)
-        .join(deployments, deployments.c.id == nearest.scalar_subquery())
-        .outerjoin(windows, windows.c.deployment_id == deployments.c.id)
+    return select(*columns).select_from(
+        with_windows(places.join(deployments, deployments.c.id == nearest.scalar_subquery()))
     )
 
 
 def _next_reached() -> Select[Any]:
-    lanes = sent_rows("lanes", lane_id=BigInteger)
+    asked = sent_rows("lanes", lane_id=BigInteger)
     near = windows.alias("near")
     nearest = (
         select(near.c.deployment_id)
         .where(
-            near.c.lane_id == lanes.c.lane_id,
+            near.c.lane_id == asked.c.lane_id,
             near.c.deployed_at >= bindparam("edge", type_=Instant),
         )
         .order_by(near.c.deployed_at, near.c.reference_id)
         .limit(1)
-        .correlate(lanes)
+        .correlate(asked)
         .scalar_subquery()
     )
-    return select(lanes.c.lane_id, *WINDOW[1:3]).join_from(
-        lanes,
+    return select(asked.c.lane_id, *WINDOW[-3:-1]).join_from(
+        asked,
         windows,
-        and_(windows.c.lane_id == lanes.c.lane_id, windows.c.deployment_id == nearest),
+        and_(windows.c.lane_id == asked.c.lane_id, windows.c.deployment_id == nearest),
     )
 
 
@@ -135,9 +147,9 @@ def edges(connection: Connection, inside: Sequence[Deployed], period: Period) ->
     sent = {"places": places, "edge": period.until}
     rows = connection.execute(_BEFORE, {"places": places, "edge": period.since})
     before = {one.place: one for one in deployed(rows)}
-    of_lanes = {lane for one in (*inside, *before.values()) for lane, _ in one.windows}
+    of_lanes = {window.lane_id for one in (*inside, *before.values()) for window in one.windows}
     lanes = {"lanes": packed((lane,) for lane in sorted(of_lanes)), "edge": period.until}
-    reached: dict[int, Reached] = {
+    reached: dict[int, Position] = {
         lane: (at, number) for lane, at, number in connection.execute(_NEXT_REACHED, lanes)
     }
     return Edges(

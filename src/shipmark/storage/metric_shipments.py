@@ -5,7 +5,7 @@ whatever number of windows and services it holds, as one text of numbers: a row 
 request costs more than all that is computed of it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -24,10 +24,8 @@ from sqlalchemy import (
 )
 
 from shipmark.application.metric_queries import Selection
-from shipmark.domain.histories import (
-    Reaching,
-    stretches,
-)
+from shipmark.domain.failures import Deployed
+from shipmark.domain.histories import Reaching, stretches
 from shipmark.domain.metrics import Shipment, Start
 from shipmark.domain.model import LAST_NUMBER
 from shipmark.domain.periods import Period
@@ -54,88 +52,63 @@ UNKNOWN = -(2**62)
 
 AT = as_number(deployments.c.deployed_at)
 IS_BASELINE = and_(windows.c.raises.is_(true()), windows.c.opened_at == literal(0, BigInteger))
-Found = tuple[str, Shipment]
-"""A shipment behind the reference_id of its deployment, which puts it in order."""
 
 
 def of_pulls(
     connection: Connection,
     selection: Selection,
     period: Period,
+    found: Sequence[Deployed],
     start: Start,
     *,
     with_baselines: bool,
     with_ids: bool,
 ) -> list[Shipment]:
     """The pull requests that deployments shipped, by window or by list."""
-    asked = asked_about(selection, period)
-    found = [
-        *_by_window(connection, selection, asked, start, with_baselines, with_ids),
-        *_by_list(connection, selection, asked, start),
+    windows_ = _windows(selection, found, with_baselines=with_baselines)
+    shipments = [
+        *_by_window(connection, selection, windows_, start, with_ids=with_ids),
+        *_by_list(connection, selection, period, start),
     ]
-    found.sort(key=lambda one: (one[1].deployed_at, one[0]))
-    return [one for _, one in found]
+    places = {one.id: place for place, one in enumerate(found)}
+    return sorted(shipments, key=lambda one: places[one.deployment_id])
+
+
+def _windows(
+    selection: Selection, found: Iterable[Deployed], *, with_baselines: bool
+) -> list[Reaching]:
+    """The windows that ship something that is asked about."""
+    return [
+        window
+        for one in found
+        if one.counted
+        for window in one.windows
+        if window.raises
+        and (with_baselines or not window.is_baseline)
+        and selection.repository_id in (None, window.branch[0])
+    ]
 
 
 def _by_window(
     connection: Connection,
     selection: Selection,
-    asked: Sequence[ColumnElement[bool]],
+    windows_: Sequence[Reaching],
     start: Start,
-    with_baselines: bool,  # noqa: FBT001
-    with_ids: bool,  # noqa: FBT001
-) -> Iterator[Found]:
-    found = stretches(_windows(connection, selection, asked, with_baselines=with_baselines))
+    *,
+    with_ids: bool,
+) -> Iterator[Shipment]:
     # Beside its position: numbers cost what they take to read.
     beside: list[ColumnElement[Any]] = []
     if start is not Start.MERGED:
         beside.append(func.coalesce(as_number(STARTS[start]), UNKNOWN))
     place = len(POSITION) if beside else 0
     beside += [pulls.c.id] if with_ids else []
-    for stretch, history in histories_of(connection, selection, found, beside):
+    for stretch, history in histories_of(connection, selection, stretches(windows_), beside):
         for window, merged in history.shipped(stretch.windows):
             if merged[0]:
-                starts = _known(merged[place])
+                starts = _known(merged[place]) if place else merged[0]
                 ids = list(map(str, merged[-1])) if with_ids else ()
-                shipment = Shipment(window.deployment_id, window.deployed_at, starts, ids)
-                yield window.reference_id, shipment
-
-
-def _windows(
-    connection: Connection,
-    selection: Selection,
-    asked: Sequence[ColumnElement[bool]],
-    *,
-    with_baselines: bool,
-) -> Iterator[Reaching]:
-    query = (
-        select(
-            deployments.c.id,
-            AT,
-            deployments.c.reference_id,
-            lanes.c.repository_id,
-            lanes.c.branch,
-            deployments.c.service_id,
-            deployments.c.environment,
-            *map(as_number, (windows.c.opened_at, windows.c.opened_number)),
-            *map(as_number, (windows.c.reached_at, windows.c.reached_number)),
-        )
-        .select_from(deployments)
-        .join(windows, windows.c.deployment_id == deployments.c.id)
-        .join(lanes, lanes.c.id == windows.c.lane_id)
-        .where(windows.c.raises.is_(true()), *asked)
-    )
-    if not with_baselines:
-        query = query.where(~IS_BASELINE)
-    if selection.repository_id is not None:
-        query = query.where(lanes.c.repository_id == selection.repository_id)
-    # All at once: rows that are fetched one by one cost twice as much.
-    for row in connection.execute(query).all():
-        id_, at, reference, repository, branch, service, environment, *ends = row
-        opened, reached = (ends[0], ends[1]), (ends[2], ends[3])
-        yield Reaching(
-            id_, at, reference, (repository, branch), service, environment, opened, reached
-        )
+                yield Shipment(window.deployment_id, window.deployed_at, starts, ids)
 
 
 def _known(starts: Sequence[int]) -> Sequence[int | None]:
@@ -145,28 +118,19 @@ def _known(starts: Sequence[int]) -> Sequence[int | None]:
 
 
 def _by_list(
-    connection: Connection,
-    selection: Selection,
-    asked: Sequence[ColumnElement[bool]],
-    start: Start,
-) -> Iterator[Found]:
-    columns = (deployments.c.id, deployments.c.deployed_at, deployments.c.reference_id)
+    connection: Connection, selection: Selection, period: Period, start: Start
+) -> Iterator[Shipment]:
     # Which pull requests count narrows the text, not the rows: by a condition, a planner begins
     # with all that a repository or an author ever merged.
     of_these = metric_filters.of_pulls(selection)
     query = (
-        shipped_by_list(
-            deployments.c.id,
-            AT,
-            deployments.c.reference_id,
-            _text(pulls.c.id, STARTS[start], of_these),
-        )
-        .where(*asked)
-        .group_by(*columns)
+        shipped_by_list(deployments.c.id, AT, _text(pulls.c.id, STARTS[start], of_these))
+        .where(*asked_about(selection, period))
+        .group_by(deployments.c.id, *IN_ORDER)
     )
-    for id_, at, reference_id, text in connection.execute(query):
+    for id_, at, text in connection.execute(query):
         if text is not None:
-            yield reference_id, _read(id_, at, text)
+            yield _read(id_, at, text)
 
 
 def of_commits(

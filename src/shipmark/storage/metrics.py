@@ -26,7 +26,7 @@ from shipmark.domain.incidents import Happened, Told
 from shipmark.domain.metrics import Shipment, Start
 from shipmark.domain.periods import Period
 from shipmark.storage import metric_edges, metric_pulls, metric_shipments
-from shipmark.storage.metric_edges import FACTS, IN_ORDER, WINDOW, deployed
+from shipmark.storage.metric_edges import FACTS, IN_ORDER, WINDOW, deployed, with_windows
 from shipmark.storage.metric_filters import (
     asked_about,
     counted,
@@ -35,10 +35,7 @@ from shipmark.storage.metric_filters import (
     is_fix,
     ships,
 )
-from shipmark.storage.tables import (
-    deployments,
-    windows,
-)
+from shipmark.storage.tables import deployments
 
 
 class Metrics:
@@ -51,9 +48,7 @@ class Metrics:
         counts = and_(true(), *counted(selection))
         query = (
             select(*FACTS, counts.label("counted"), *WINDOW)
-            .select_from(
-                deployments.outerjoin(windows, windows.c.deployment_id == deployments.c.id)
-            )
+            .select_from(with_windows(deployments))
             .where(*in_period(period), *in_place(selection))
             .order_by(*IN_ORDER)
         )
@@ -74,6 +69,7 @@ class Metrics:
         self,
         selection: Selection,
         period: Period,
+        deployments: Sequence[Deployed],
         *,
         start: Start | None,
         with_baselines: bool,
@@ -91,6 +87,7 @@ class Metrics:
             self._connection,
             selection,
             period,
+            deployments,
             start,
             with_baselines=with_baselines,
             with_ids=with_ids,
