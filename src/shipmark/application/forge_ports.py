@@ -1,6 +1,6 @@
 """What the use cases ask of storage about forges: imports from them, and what they told."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -59,9 +59,18 @@ class RepositoryTold:
     default_branch_set_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """``news`` are events that were not known, or of which more is known now, as they stand;
+    ``before`` is how the latter were known until now, by their keys."""
+
+    news: Sequence[SourceEvent]
+    before: Mapping[str, SourceEvent]
+
+
 class Events(Protocol):
-    def add(self, events: Sequence[SourceEvent]) -> list[SourceEvent]:
-        """Store events whose key is new, and answer those: of each key, the first."""
+    def add(self, events: Sequence[SourceEvent]) -> Recorded:
+        """Store events whose key is new, and what is new about those that are known."""
 
 
 class Deliveries(Protocol):

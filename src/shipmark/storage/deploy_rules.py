@@ -13,6 +13,7 @@ from shipmark.application.rule_ports import NamedRule
 from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.domain.patterns import Pattern, PatternKind
 from shipmark.domain.rules import Conditions, DeployRule, Outcome
+from shipmark.storage.events import event_of
 from shipmark.storage.forge_tables import source_events
 from shipmark.storage.rule_tables import deploy_rule_versions, deploy_rules
 from shipmark.storage.sent_rows import among
@@ -28,7 +29,6 @@ _STANDING = select(
     )
 )
 _NAMES = select(deploy_rules.c.id, deploy_rules.c.name).where(among(deploy_rules.c.id, "ids"))
-_EVENT_FIELDS = tuple(field.name for field in fields(SourceEvent) if field.name in source_events.c)
 
 
 class DeployRules:
@@ -114,7 +114,7 @@ class DeployRules:
         if since is not None:
             query = query.where(source_events.c.at >= since)
         newest = query.order_by(source_events.c.at.desc(), source_events.c.id.desc()).limit(limit)
-        return [_event(row) for row in self._connection.execute(newest)]
+        return [event_of(row) for row in self._connection.execute(newest)]
 
 
 def _named(row: Row[Any]) -> NamedRule:
@@ -144,8 +144,3 @@ def _conditions(when: Conditions) -> Mapping[str, Sequence[str]]:
 
 def _pattern(kind: str, text: str) -> Pattern:
     return Pattern(PatternKind(kind), text)
-
-
-def _event(row: Row[Any]) -> SourceEvent:
-    values = {name: getattr(row, name) for name in _EVENT_FIELDS}
-    return SourceEvent(**values | {"source": EventSource(row.source)})

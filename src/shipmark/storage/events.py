@@ -1,33 +1,73 @@
 """Queries about what happened at forges."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import datetime
-from operator import attrgetter
+from typing import Any
 
-from sqlalchemy import Connection, Insert
+from sqlalchemy import Connection, Insert, Row, select, update
 
-from shipmark.domain.events import SourceEvent
+from shipmark.application.forge_ports import Recorded
+from shipmark.domain.events import EventSource, SourceEvent, completed
 from shipmark.storage.forge_tables import source_events
-from shipmark.storage.statements import insert_unless_there
+from shipmark.storage.statements import chunks, insert_unless_there
+
+_FIELDS = tuple(field.name for field in fields(SourceEvent) if field.name in source_events.c)
 
 
 class Events:
-    """Each stands once, by its key."""
+    """Each stands once, by its key, as all that was told of it says."""
 
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now
 
-    def add(self, events: Sequence[SourceEvent]) -> list[SourceEvent]:
+    def add(self, events: Sequence[SourceEvent]) -> Recorded:
         statement = insert_unless_there(self._connection, source_events)
         # In one order, so that two who store the same events do not wait for each other.
-        return [
-            one for one in sorted(events, key=attrgetter("key")) if self._is_new(one, statement)
-        ]
+        told = dict(sorted(_each_once(events).items()))
+        again = {key: one for key, one in told.items() if not self._is_new(one, statement)}
+        before = self._completed(again)
+        news = {key: one for key, one in told.items() if key not in again}
+        news |= {key: completed(known, told[key]) for key, known in before.items()}
+        return Recorded(news=list(news.values()), before=before)
 
     def _is_new(self, event: SourceEvent, statement: Insert) -> bool:
-        told = {name: value for name, value in asdict(event).items() if name != "here"}
-        values = told | {"source": event.source.value, "recorded_at": self._now}
+        values = {**_values(event), "recorded_at": self._now}
         added = statement.values(**values).returning(source_events.c.id)
         return self._connection.scalar(added) is not None
+
+    def _completed(self, told: Mapping[str, SourceEvent]) -> dict[str, SourceEvent]:
+        """Store what is new about events that are known; of those, how they were known."""
+        before: dict[str, SourceEvent] = {}
+        for chunk in chunks(sorted(told)):
+            # The unique index on the key serves. Others who complete the same event wait.
+            known = select(source_events).where(source_events.c.key.in_(chunk))
+            rows = self._connection.execute(known.order_by(source_events.c.key).with_for_update())
+            for one in [event_of(row) for row in rows]:
+                values = _values(completed(one, told[one.key]))
+                if values != _values(one):
+                    before[one.key] = one
+                    changing = update(source_events).where(source_events.c.key == one.key)
+                    self._connection.execute(changing.values(**values))
+        return before
+
+
+def event_of(row: Row[Any]) -> SourceEvent:
+    """An event as it is stored."""
+    values = {name: getattr(row, name) for name in _FIELDS}
+    return SourceEvent(**values | {"source": EventSource(row.source)})
+
+
+def _values(event: SourceEvent) -> dict[str, Any]:
+    return {name: value for name, value in asdict(event).items() if name in _FIELDS} | {
+        "source": event.source.value
+    }
+
+
+def _each_once(events: Sequence[SourceEvent]) -> dict[str, SourceEvent]:
+    """Events by their keys: what a webhook told, and what was asked about it, come together."""
+    found: dict[str, SourceEvent] = {}
+    for one in events:
+        found[one.key] = completed(found[one.key], one) if one.key in found else one
+    return found
