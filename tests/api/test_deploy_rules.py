@@ -23,7 +23,7 @@ def a_rule(shop: Shop, /, **values: Any) -> dict[str, Any]:
 def test_a_rule_is_saved_and_listed_as_it_was_written(shop: Shop) -> None:
     sent = a_rule(
         shop,
-        when={"repository": "acme/*", "branch": "exact:what*", "tag": "regex:v(?P<n>[0-9]+)"},
+        when={"repository": "acme/*", "branch": "exact:what*", "workflow": "regex:v(?P<n>[0-9]+)"},
         make={"service": "{repository_name}-{n}", "environment": "eu"},
         also_failures=True,
     )

@@ -1,7 +1,7 @@
 """Webhooks in any order, and twice, come to the same facts and the same attribution."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -172,8 +172,14 @@ def test_a_history_in_any_order_and_twice_comes_to_the_same(
 def test_each_event_is_handed_on_once(database: Database, forge: str) -> None:
     handed: list[SourceEvent] = []
 
-    def infer(_tx: Any, events: Sequence[SourceEvent], *, policy: Policy) -> None:
-        del policy
+    def infer(
+        _tx: Any,
+        events: Sequence[SourceEvent],
+        *,
+        policy: Policy,
+        before: Mapping[str, SourceEvent],
+    ) -> None:
+        del policy, before
         handed.extend(events)
 
     with database.trial() as tx:

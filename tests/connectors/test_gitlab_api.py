@@ -272,6 +272,8 @@ def test_lists_tell_what_ran_was_released_or_tagged() -> None:
         (EventSource.GITLAB_PIPELINES, "pipeline:31:success"),
         (EventSource.GITLAB_PIPELINES, "job:88"),
         (EventSource.GITLAB_DEPLOYMENTS, "deployment:15:success"),
+        # The job that deployed, once more: here its environment is known.
+        (EventSource.GITLAB_PIPELINES, "job:88"),
         (EventSource.GITLAB_DEPLOYMENTS, "deployment:16:success"),
         (EventSource.RELEASE, "release:v2"),
         (EventSource.TAG, f"tag:v2:{MERGE}"),

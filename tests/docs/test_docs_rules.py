@@ -1,6 +1,8 @@
 """The rules that the documentation shows can be used, and do what it says."""
 
 import json
+import re
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -29,6 +31,7 @@ from shipmark.domain.rules import (
     compile_rule,
     match,
 )
+from shipmark.domain.sources import TOLD
 
 DEPLOY_RULES = Page("docs/deploy-rules.md")
 PATH_RULES = Page("docs/path-rules.md")
@@ -68,6 +71,13 @@ def test_the_second_rule_makes_one_of_a_tag() -> None:
 def test_each_source_is_explained() -> None:
     rows = DEPLOY_RULES.section("Sources").rows("`source`")
     assert [row[0].strip("`") for row in rows] == list(EventSource)
+
+
+def test_the_table_says_what_events_tell() -> None:
+    rows = DEPLOY_RULES.section("Sources").rows("`source`")
+    conditions = {field.name for field in fields(Conditions)}
+    said = {row[0].strip("`"): set(re.findall("[a-z]+", row[2])) & conditions for row in rows}
+    assert said == {source.value: set(TOLD[source]) for source in EventSource}
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_only_repositories_are_compared_without_regard_to_case() -> None:
         ({}, {"success": False}, "also_failures"),
         ({"branch": "main"}, {"branch": "topic"}, "branch"),
         ({"branch": "main"}, {"branch": None}, "branch"),
-        ({"environment": "production"}, {"environment": ""}, "environment"),
+        ({"stage": "x", "environment": "y"}, {"stage": "x", "environment": ""}, "environment"),
         ({"tag": "v*"}, {"tag": "2"}, "tag"),
         ({}, {"job": "build"}, "job"),
         ({}, {"stage": "build"}, "stage"),
@@ -84,7 +84,7 @@ def test_only_repositories_are_compared_without_regard_to_case() -> None:
         ({"service": "{tag}"}, {"tag": None}, "service"),
         ({"service": "{tag}"}, {"tag": "v" * 256}, "service"),
         ({"service": "{tag}"}, {"tag": "  "}, "service"),
-        ({"environment": "**", "to": "{environment}-{tag}"}, {"environment": "x"}, "environment"),
+        ({"to": "{environment}-{tag}"}, {"environment": "x"}, "environment"),
         ({"integration_branch": "develop"}, {"commit_sha": None}, "commit"),
         ({}, {"commit_sha": None}, "commit"),
     ],
@@ -92,7 +92,8 @@ def test_only_repositories_are_compared_without_regard_to_case() -> None:
 def test_the_condition_that_is_not_met_is_named(
     rule: dict[str, Any], event: dict[str, Any], condition: str
 ) -> None:
-    assert refused(compiled(**rule), **event).condition == condition
+    source = {"source": EventSource.AZURE_PIPELINES}
+    assert refused(compiled(**source | rule), **source | event).condition == condition
 
 
 def test_failures_count_where_the_rule_says_so() -> None:
@@ -156,6 +157,19 @@ def test_an_integration_branch_is_made_like_the_rest() -> None:
     assert inferred(compiled(integration_branch="{branch}")).integration_branch == "main"
 
 
+AZURE = {"source": EventSource.AZURE_PIPELINES}
+GITLAB = {"source": EventSource.GITLAB_PIPELINES}
+
+
+def test_a_job_of_gitlab_that_tells_no_environment_is_not_taken_for_productions() -> None:
+    jobs, job = compiled(**GITLAB, job="deploy"), {**GITLAB, "job": "deploy"}
+    why = refused(jobs, **job)
+    assert why == NoMatch("environment", "it tells no environment, and the rule makes none")
+    assert inferred(compiled(**GITLAB, job="deploy", to="eu"), **job).environment == "eu"
+    assert inferred(jobs, **job, environment="staging").environment == "staging"
+    assert inferred(compiled(**GITLAB), **GITLAB).environment == "production"
+
+
 @pytest.mark.parametrize(
     ("rule", "argument", "words"),
     [
@@ -169,7 +183,7 @@ def test_an_integration_branch_is_made_like_the_rest() -> None:
         ({"service": "  "}, "make.service", "blank"),
         ({"integration_branch": "{no}"}, "make.integration_branch", "{no}"),
         ({"service": "{job}"}, "make.service", "only where the rule has a condition when.job"),
-        ({"service": "{stage}"}, "make.service", "a condition when.stage"),
+        ({**AZURE, "service": "{stage}"}, "make.service", "a condition when.stage"),
         ({"branch": " "}, "when.branch", "blank"),
         ({"branch": "x" * 501}, "when.branch", "longer than 500"),
         ({"branch": "regex:("}, "when.branch", "missing )"),
@@ -186,6 +200,16 @@ def test_an_integration_branch_is_made_like_the_rest() -> None:
         ({"source": EventSource.MERGED_PULL_REQUEST}, "when.branch", "must say which branch"),
         ({"source": EventSource.TAG, "workflow": "x"}, "when.workflow", "has no workflow"),
         ({"source": EventSource.TAG, "service": "{job}"}, "make.service", "{job}"),
+        ({"tag": "v*"}, "when.tag", "the name of a tag as its branch. Use when.branch."),
+        ({"environment": "eu"}, "when.environment", "has no environment. Leave it out."),
+        ({**GITLAB, "stage": "deploy"}, "when.stage", "Add when.job, '**' for any."),
+        ({**GITLAB, "environment": "eu"}, "when.environment", "only single jobs tell"),
+        ({**AZURE, "environment": "eu"}, "when.environment", "Add when.stage"),
+        (
+            {"source": EventSource.BITBUCKET_PIPELINES, "environment": "eu", "tag": "v*"},
+            "when.tag",
+            "what tells an environment has no tag",
+        ),
     ],
 )
 def test_a_rule_that_cannot_work_is_refused_with_the_place_and_the_reason(

@@ -6,7 +6,7 @@ forge has it; and whatever the product is told of it, at once, late or twice.
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ from shipmark.application.repositories import upsert_repository
 from shipmark.application.rules import RuleDraft, infer, upsert_rule
 from shipmark.application.writer import transact
 from shipmark.connectors.deliveries import Deliveries
-from shipmark.connectors.exchange import Dialogue, Result
+from shipmark.connectors.exchange import Dialogue, Request, Response, Result
 from shipmark.connectors.forge_servers import server_of
 from shipmark.connectors.forges import Forge, Forges
 from shipmark.connectors.limits import Limits
@@ -69,7 +69,7 @@ NOBODY = Caller(name="nobody")
 class Line:
     """What a forge is asked over in place of the network: dialogues, held with a fake."""
 
-    def __init__(self, fake: FakeForge, server: Server) -> None:
+    def __init__(self, fake: Callable[[Request], Response], server: Server) -> None:
         self.fake = fake
         self.server = server
 

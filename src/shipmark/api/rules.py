@@ -258,9 +258,13 @@ def _tried(tried: Tried) -> TriedAnswer:
     )
 
 
+NOT_TOLD = frozenset({"source", "here", "is_guessed"})
+"""What is said of an event once for all of a preview, or is of no use but in here."""
+
+
 def _event(event: SourceEvent) -> Mapping[str, Any]:
     """The event as it was told, by which name rules match its repository."""
-    return {name: value for name, value in asdict(event).items() if name not in ("source", "here")}
+    return {name: value for name, value in asdict(event).items() if name not in NOT_TOLD}
 
 
 def _made(tried: Tried, made: Inferred) -> MadeAnswer:

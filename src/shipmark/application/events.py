@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from shipmark.application.forge_ports import Recorded
 from shipmark.application.ports import Transaction
 from shipmark.domain.events import EventSource, SourceEvent, home, repository_number
 
@@ -20,8 +21,8 @@ def under_names_here(tx: Transaction, events: Sequence[SourceEvent]) -> list[Sou
     return [replace(one, here=names.get(numbers[one] or 0)) for one in events]
 
 
-def complete_releases(tx: Transaction, news: Iterable[SourceEvent]) -> list[SourceEvent]:
-    """Give releases the commits of their tags, where the news is either; those that now have one.
+def complete_releases(tx: Transaction, news: Iterable[SourceEvent]) -> Recorded:
+    """Give releases the commits of their tags, where the news is either; what that comes to.
 
     What a tag stands for that was moved, only the forge can say: of such a release nothing is
     taken from here.
@@ -36,7 +37,7 @@ def complete_releases(tx: Transaction, news: Iterable[SourceEvent]) -> list[Sour
             commits = tx.events.commits_of_tag(home_, release.tag or "")
             if len(commits) == 1:
                 completed.append(replace(release, commit_sha=commits.pop()))
-    return tx.events.add(under_names_here(tx, completed)) if completed else []
+    return tx.events.add(under_names_here(tx, completed)) if completed else Recorded()
 
 
 def _waits(event: SourceEvent) -> bool:

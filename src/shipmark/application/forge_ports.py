@@ -1,7 +1,7 @@
 """What the use cases ask of storage about forges: imports from them, and what they told."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -59,12 +59,25 @@ class RepositoryTold:
     default_branch_set_at: datetime | None = None
 
 
-class Events(Protocol):
-    def add(self, events: Sequence[SourceEvent]) -> list[SourceEvent]:
-        """Store events whose key is new, or that stood without the commit that is told now.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """``news`` are events that were not known, or of which more is known now, as they stand;
+    ``before`` is how the latter were known until now, by their keys."""
 
-        Answers those as they stand, each once.
-        """
+    news: Sequence[SourceEvent] = ()
+    before: Mapping[str, SourceEvent] = field(default_factory=dict)
+
+    def then(self, later: "Recorded") -> "Recorded":
+        """Both, one after the other, as if they had been recorded at once."""
+        news = {one.key: one for one in (*self.news, *later.news)}
+        new = {one.key for one in self.news} - self.before.keys()
+        before = {key: one for key, one in later.before.items() if key not in new}
+        return Recorded(news=list(news.values()), before={**before, **self.before})
+
+
+class Events(Protocol):
+    def add(self, events: Sequence[SourceEvent]) -> Recorded:
+        """Store events whose key is new, and what is new about those that are known."""
 
     def releases_without_commit(self, home: str, tags: Collection[str]) -> list[SourceEvent]:
         """Releases of these tags that tell no commit, of the repository with this `events.home`."""

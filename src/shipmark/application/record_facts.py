@@ -29,15 +29,29 @@ Told = PullFacts | BranchPush | SourceEvent | RulesFileFacts
 
 
 class Inferrer(Protocol):
-    """What makes deployments of events. It is told each event once, when it is news; one that was
-    told without its commit, once more when that is known."""
+    """What makes deployments of events.
+
+    It is told each event when it is news, and again when more is known of it: ``before`` is how it
+    was known, by its key.
+    """
 
     def __call__(
-        self, tx: Transaction, events: Sequence[SourceEvent], *, policy: Policy
+        self,
+        tx: Transaction,
+        events: Sequence[SourceEvent],
+        *,
+        policy: Policy,
+        before: Mapping[str, SourceEvent],
     ) -> object: ...
 
 
-def infer_nothing(tx: Transaction, events: Sequence[SourceEvent], *, policy: Policy) -> None:
+def infer_nothing(
+    tx: Transaction,
+    events: Sequence[SourceEvent],
+    *,
+    policy: Policy,
+    before: Mapping[str, SourceEvent],
+) -> None:
     """No rules, no deployments."""
 
 
@@ -83,10 +97,11 @@ def record_facts(
     about = {(one, Kind.REPOSITORY) for one in known.values()}
     about |= {(ids[_name_of(one)], Kind.EVENTS) for one in rest if isinstance(one, SourceEvent)}
     tx.received.note(receipts(about, via=via, at=tx.now))
-    news = tx.events.add(events) if events else []
-    news += complete_releases(tx, news)
-    if news:
-        infer(tx, news, policy=policy)
+    if events:
+        recorded = tx.events.add(events)
+        recorded = recorded.then(complete_releases(tx, recorded.news))
+        if recorded.news:
+            infer(tx, recorded.news, policy=policy, before=recorded.before)
 
 
 def _record_repositories(

@@ -1,14 +1,16 @@
 """Deploy rules: stored and changed, tried on events, and deployments registered of what matches.
 
-`infer` is for events that were not known yet. A deployment that an event made once is never
-touched again, not by its repeat nor by a rule that was changed since: someone may have corrected
-it meanwhile.
+`infer` is for events that were not known yet, or less well. A deployment that an event made once is
+not touched again by its repeat, nor by a rule that was changed since: someone may have corrected it
+meanwhile. Only what more is known of the event since is brought to it, as `told_again` has it.
 """
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
+from typing import Final
 
 from shipmark.application.drafts import Registration
 from shipmark.application.events import under_names_here
@@ -16,6 +18,7 @@ from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
 from shipmark.application.register import Registered, answer, register
 from shipmark.application.rule_ports import NamedRule
+from shipmark.application.told_again import bring_up_to_date
 from shipmark.domain.errors import ChangedMeanwhile, InvalidArgument, ShipmarkError
 from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.domain.rules import (
@@ -33,6 +36,8 @@ log = logging.getLogger(__name__)
 
 MOST_EVENTS = 10_000
 """Past events that saving a rule may look at."""
+
+NOTHING: Final[Mapping[str, SourceEvent]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +120,23 @@ def delete_rule(tx: Transaction, name: str) -> bool:
     return tx.deploy_rules.delete(name)
 
 
-def infer(tx: Transaction, events: Sequence[SourceEvent], *, policy: Policy) -> list[Tried]:
-    """Register the deployments that the rules in force make of events; those, refused or not."""
+def infer(
+    tx: Transaction,
+    events: Sequence[SourceEvent],
+    *,
+    policy: Policy,
+    before: Mapping[str, SourceEvent] = NOTHING,
+) -> list[Tried]:
+    """Register the deployments that the rules in force make of events; those, refused or not.
+
+    ``before`` is how those events were known, by their keys, of which more is known now.
+    """
     if policy.patterns is None or not events:
         return []
     rules = tx.deploy_rules.about({event.source for event in events})
     usable = [one for one in (_usable(rule, policy) for rule in rules) if one is not None]
-    matching = [one for one in _apply(tx, usable, events, policy) if one.result is not None]
+    tried = _apply(tx, usable, events, policy, before)
+    matching = [one for one in tried if one.result is not None]
     for one in matching:
         if isinstance(one.result, ShipmarkError):
             log.warning(
@@ -182,11 +197,34 @@ def _usable(rule: DeployRule, policy: Policy) -> CompiledRule | None:
 
 def _apply(
     tx: Transaction,
-    rules: Iterable[CompiledRule],
+    rules: Sequence[CompiledRule],
     events: Sequence[SourceEvent],
     policy: Policy,
+    before: Mapping[str, SourceEvent] = NOTHING,
 ) -> list[Tried]:
-    """Try every rule on every event that it is about, and register what is not there yet."""
+    """Try every rule on every event that it is about, and register what is not there yet.
+
+    What an event meant already by what was known of it ``before``, and is not there, was refused or
+    deleted: it is not made again.
+    """
+    tried, meant = _try(rules, events)
+    called = {one.key: one.here for one in events}
+    _, was = _try(rules, [replace(one, here=called[key]) for key, one in before.items()])
+    bring_up_to_date(tx, was, meant, policy=policy)
+    known = tx.deployments.by_reference_ids(meant.keys())
+    fresh = [one for name, one in meant.items() if name not in known and name not in was]
+    made = register(tx, fresh, policy=policy) if fresh else []
+    results: Mapping[str, Registered | ShipmarkError] = {
+        **answer(tx, known.values()),
+        **{str(one.reference_id): result for one, result in zip(fresh, made, strict=True)},
+    }
+    return [_with_result(one, results, known) for one in tried]
+
+
+def _try(
+    rules: Sequence[CompiledRule], events: Iterable[SourceEvent]
+) -> tuple[list[Tried], dict[str, Registration]]:
+    """What rules say of events, and the deployments that these mean, by reference_id."""
     tried = [
         Tried(event=event, rule=rule.rule, made=match(rule, event))
         for rule in rules
@@ -198,20 +236,13 @@ def _apply(
         for one in tried
         if isinstance(one.made, Inferred)
     }
-    known = tx.deployments.by_reference_ids(meant.keys())
-    fresh = [one for reference_id, one in meant.items() if reference_id not in known]
-    made = register(tx, fresh, policy=policy) if fresh else []
-    results: Mapping[str, Registered | ShipmarkError] = {
-        **answer(tx, known.values()),
-        **{str(one.reference_id): result for one, result in zip(fresh, made, strict=True)},
-    }
-    return [_with_result(one, results, known) for one in tried]
+    return tried, meant
 
 
 def _with_result(
     tried: Tried, results: Mapping[str, Registered | ShipmarkError], known: Mapping[str, object]
 ) -> Tried:
-    if isinstance(tried.made, NoMatch):
+    if isinstance(tried.made, NoMatch) or tried.made.reference_id not in results:
         return tried
     reference_id = tried.made.reference_id
     return replace(tried, result=results[reference_id], is_new=reference_id not in known)

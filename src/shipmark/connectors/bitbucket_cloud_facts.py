@@ -158,12 +158,16 @@ tag_event = partial(ref_events.tag_event, SOURCE)
 
 
 def pipeline_event(repository: str, build: int, *, success: bool, **fields: Any) -> SourceEvent:
-    """The end of a pipeline. One of which failed steps are run again ends once more."""
+    """The end of a pipeline. One of which failed steps are run again ends once more.
+
+    Its address is made, as the API does not tell it, and webhooks tell an older form.
+    """
     end = "success" if success else "failure"
     return SourceEvent(
         source=EventSource.BITBUCKET_PIPELINES,
         key=f"{SOURCE}:{repository}:pipeline:{build}:{end}",
         repository=repository,
         success=success,
+        url=f"https://bitbucket.org/{repository}/pipelines/results/{build}",
         **fields,
     )

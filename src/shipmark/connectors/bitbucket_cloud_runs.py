@@ -1,7 +1,10 @@
 """Ask the API of Bitbucket Cloud what has run: events that deploy rules may match."""
 
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
+from shipmark.application.facts import Fact
 from shipmark.connectors.bitbucket_cloud import PAGE, all_of, repository_path
 from shipmark.connectors.bitbucket_cloud_facts import (
     SOURCE,
@@ -13,7 +16,7 @@ from shipmark.connectors.bitbucket_cloud_facts import (
     tag_event,
 )
 from shipmark.connectors.exchange import Dialogue, Request
-from shipmark.connectors.forge_errors import answer
+from shipmark.connectors.forge_errors import answer, answer_if_any
 from shipmark.connectors.pages import Page, next_page, page_number
 from shipmark.connectors.payloads import Instant, Text, Wire
 from shipmark.domain.events import EventSource, SourceEvent
@@ -72,20 +75,39 @@ def _ended(name: str, run: _Pipeline) -> list[SourceEvent]:
     end = run.state.result.name if run.state.result else None
     if end not in ENDS or run.completed_on is None:
         return []
+    at, success = run.completed_on, ENDS[end]
+    return [pipeline_event(name, run.build_number, success=success, at=at, **_ran(run))]
+
+
+def _ran(run: _Pipeline) -> dict[str, Any]:
+    """Which pipeline ran, and on what."""
     target = run.target or _PipelineTarget()
-    ref = "tag" if target.ref_type == "tag" else "branch"
     selector = target.selector
-    event = pipeline_event(
-        name,
-        run.build_number,
-        success=ENDS[end],
-        at=run.completed_on,
-        commit_sha=target.commit.any_length if target.commit else None,
+    return {
+        "commit_sha": target.commit.any_length if target.commit else None,
         # Only a custom pipeline has a name.
-        workflow=selector.pattern if selector and selector.type == "custom" else None,
-        **{ref: target.ref_name},
-    )
-    return [event]
+        "workflow": selector.pattern if selector and selector.type == "custom" else None,
+        "tag" if target.ref_type == "tag" else "branch": target.ref_name,
+    }
+
+
+def whole_event(event: SourceEvent) -> Dialogue[list[Fact]] | None:
+    """What to ask so that an event of a webhook is whole; None: there is nothing to ask."""
+    is_pipeline = event.source is EventSource.BITBUCKET_PIPELINES
+    return _whole_pipeline(event) if is_pipeline and event.is_guessed else None
+
+
+def _whole_pipeline(event: SourceEvent) -> Dialogue[list[Fact]]:
+    """Pipelines are found by their numbers as well as by their ids."""
+    name, number = event.repository, event.key.split(":")[-2]
+    response = yield Request(path=repository_path(name, f"/pipelines/{number}"))
+    run = answer_if_any(_Pipeline, response, f"the pipeline {number} of {name}")
+    if run is None:
+        return []
+    told = [one for one in _ended(name, run) if one.key == event.key]
+    # Its end may be told before it is to be seen, or it may have come to another one meanwhile.
+    unlike = {"branch": None, "tag": None, "is_guessed": False} | _ran(run)
+    return [*told] or [replace(event, **unlike)]
 
 
 class _Environment(Wire):
@@ -139,6 +161,10 @@ def _deployed(
     at = state.completion_date or state.completed_on
     if end not in ENDS or at is None or (since is not None and at < since):
         return []
+    environment = one.environment.name or names.get(one.environment.uuid)
+    if environment is None:
+        # It was deleted since. Without it, this would look like a pipeline, and of production.
+        return []
     commit = one.release.commit if one.release else None
     event = SourceEvent(
         source=EventSource.BITBUCKET_PIPELINES,
@@ -147,7 +173,7 @@ def _deployed(
         at=at,
         success=ENDS[end],
         commit_sha=commit.any_length if commit else None,
-        environment=one.environment.name or names.get(one.environment.uuid),
+        environment=environment,
         url=one.release.url if one.release else None,
     )
     return [event]
@@ -173,7 +199,7 @@ def tags_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialo
     )
     listed = answer(_Tags, response, f"the tags of {name}").values
     events = [
-        tag_event(name, one.name, one.target.hash, at, url=address(one.links))
+        tag_event(name, one.name, one.target.hash, at, url=address(one.links), is_guessed=True)
         for one in listed
         if (at := one.date or one.target.date) and (since is None or at >= since)
     ]

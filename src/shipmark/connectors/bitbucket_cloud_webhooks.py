@@ -73,7 +73,7 @@ def _ended(hook: _PullHook, state: str) -> list[Fact]:
     sha = pull.merge_commit.any_length if pull.merge_commit else None
     told = {**values, "merge_commit_sha": sha, "url": address(pull.links)}
     event = merged_event(replace(certain, values=told), SOURCE)
-    return [*facts, event] if event else facts
+    return [*facts, replace(event, is_guessed=True)] if event else facts
 
 
 class _Ref(Wire):
@@ -187,7 +187,8 @@ class _StatusHook(Wire):
 
 def _built(payload: Any, _: datetime | None) -> list[Fact]:
     """The end of a pipeline, told as the status of its commit. Other systems' builds are told so
-    too, and are none of ours."""
+    too, and are none of ours. Neither is told which pipeline it was, nor whether it ran on a branch
+    or on a tag: a branch is the better guess."""
     hook = read(_StatusHook, payload)
     status, name = hook.commit_status, hook.repository.full_name
     pipeline = BUILD.search(status.url)
@@ -200,7 +201,7 @@ def _built(payload: Any, _: datetime | None) -> list[Fact]:
         at=status.updated_on,
         commit_sha=(status.commit and status.commit.hash) or None,
         branch=status.refname,
-        url=status.url,
+        is_guessed=True,
     )
     return [event]
 

@@ -214,7 +214,8 @@ def runs_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialo
         found = answer(Commit, response, f"the commit {tag.latest_commit} of {name}")
         at = found.pushed.committed_at
         if since is None or at >= since:
-            events.append(ref_event(EventSource.TAG, name, tag.display_id, found.id, at))
+            tagged = (EventSource.TAG, name, tag.display_id, found.id, at)
+            events.append(ref_event(*tagged, is_guessed=True))
     return _page(events, start)
 
 

@@ -157,7 +157,13 @@ def first_parents(tip: str, commits: Iterable[Commit]) -> Iterator[Commit]:
 
 
 def ref_event(
-    source: EventSource, repository: str, ref: str, sha: str, at: datetime
+    source: EventSource,
+    repository: str,
+    ref: str,
+    sha: str,
+    at: datetime,
+    *,
+    is_guessed: bool = False,
 ) -> SourceEvent:
     """A push to a branch, or a new tag."""
     is_tag = source is EventSource.TAG
@@ -170,4 +176,5 @@ def ref_event(
         commit_sha=sha,
         branch=None if is_tag else ref,
         tag=ref if is_tag else None,
+        is_guessed=is_guessed,
     )

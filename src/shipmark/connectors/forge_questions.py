@@ -1,8 +1,9 @@
 """What all forges are asked alike: a repository's path rules, and what a webhook leaves open.
 
 A webhook tells neither the commits nor the files of a pull request, and of GitLab's not always the
-commit that landed. So what was merged is asked for as a whole. Nor do GitHub and Gitea tell the
-commit of a release: it is that of its tag.
+commit that landed. So what was merged is asked for as a whole, and so is what ran, where a webhook
+tells only a part of it. Nor do GitHub and Gitea tell the commit of a release, which is that of its
+tag.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -49,6 +50,10 @@ def follow_ups(
     """What to ask so that a webhook's facts are whole, and about which repository."""
     for one in _merged(facts):
         yield one.repository, _pull(asked, source, one)
+    for event in (one for one in facts if isinstance(one, SourceEvent)):
+        question = asked.whole_event(event)
+        if question is not None:
+            yield event.repository, question
     for name in _repositories_with_other_rules(facts):
         yield name, _rules(asked, source, name)
     if asked.commit_of_tag is not None:

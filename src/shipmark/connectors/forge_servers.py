@@ -31,7 +31,7 @@ from shipmark.connectors.exchange import Dialogue
 from shipmark.connectors.limits import plain_limits
 from shipmark.connectors.pages import Page
 from shipmark.connectors.transport import Server
-from shipmark.domain.events import EventSource
+from shipmark.domain.events import EventSource, SourceEvent
 
 PUBLIC = {
     "github": "https://github.com",
@@ -54,6 +54,13 @@ class Access:
     app: tuple[str, str] | None = None
 
 
+WholeEvent = Callable[[SourceEvent], Dialogue[list[Fact]] | None]
+
+
+def nothing_to_ask(event: SourceEvent) -> None:
+    """Webhooks tell all of an event that there is to tell."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventList:
     """A list of a forge that tells events of the past, and in which words of `import_scope`."""
@@ -64,7 +71,8 @@ class EventList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """The dialogues of one forge.
+    """The dialogues of one forge. ``whole_event`` is what to ask about an event that a webhook
+    told in part, if anything.
 
     ``has_whole_pulls`` is whether ``pulls_page`` tells the commits and files of pull requests.
     ``events`` are lists by a name that stands in cursors. ``commits_page`` tells a branch's own
@@ -82,6 +90,7 @@ class Questions:
     commit_of_tag: Callable[[str, str], Dialogue[str | None]] | None = None
     events: Mapping[str, EventList]
     has_whole_pulls: bool
+    whole_event: WholeEvent = nothing_to_ask
 
 
 def _list(page: Callable[..., Dialogue[Page]], *tells: str) -> EventList:
@@ -107,6 +116,7 @@ GITHUB = Questions(
         "tags": _list(github_runs.tags_page, TAGS),
     },
     has_whole_pulls=True,
+    whole_event=github_runs.whole_event,
 )
 GITEA_EVENTS = {
     "releases": _list(gitea.releases_page, RELEASES),
@@ -115,7 +125,11 @@ GITEA_EVENTS = {
 GITLAB_EVENTS = {
     "pipelines": _list(gitlab_run_pages.pipelines_page, whole(EventSource.GITLAB_PIPELINES)),
     "jobs": _list(gitlab_run_pages.jobs_page, parts(EventSource.GITLAB_PIPELINES)),
-    "deployments": _list(gitlab_run_pages.deployments_page, whole(EventSource.GITLAB_DEPLOYMENTS)),
+    "deployments": _list(
+        gitlab_run_pages.deployments_page,
+        whole(EventSource.GITLAB_DEPLOYMENTS),
+        parts(EventSource.GITLAB_PIPELINES),
+    ),
     "releases": _list(gitlab_run_pages.releases_page, RELEASES),
     "tags": _list(gitlab_run_pages.tags_page, TAGS),
 }
@@ -147,6 +161,7 @@ def questions(
     commits: bool = True,
     has_whole_pulls: bool = False,
     commit_of_tag: Callable[[str, str], Dialogue[str | None]] | None = None,
+    whole_event: WholeEvent = nothing_to_ask,
 ) -> Questions:
     """The dialogues of a forge that has them all in one module."""
     return Questions(
@@ -159,6 +174,7 @@ def questions(
         commit_of_tag=commit_of_tag,
         events=events,
         has_whole_pulls=has_whole_pulls,
+        whole_event=whole_event,
     )
 
 
@@ -172,13 +188,15 @@ def server_of(source: str, url: str) -> tuple[Questions, Server]:
             return GITHUB, Server(source=source, address=address, limits=github_limits.limits)
         case "gitlab":
             server = Server(source=source, address=below, limits=gitlab_limits.limits)
-            return questions(gitlab, GITLAB_EVENTS), server
+            asked = questions(gitlab, GITLAB_EVENTS, whole_event=gitlab_run_pages.whole_event)
+            return asked, server
         case "bitbucket":
             is_cloud = url in BITBUCKET_CLOUD
             address = partial(_below, PUBLIC[source]) if is_cloud else below
             server = Server(source=source, address=address, limits=bitbucket_limits.limits)
             if is_cloud:
-                return questions(bitbucket_cloud, CLOUD_EVENTS), server
+                whole_event = bitbucket_cloud_runs.whole_event
+                return questions(bitbucket_cloud, CLOUD_EVENTS, whole_event=whole_event), server
             return questions(bitbucket_data_center, DATA_CENTER_EVENTS), server
         case "azure_devops":
             return questions(azure_devops, _azure_events(url), commits=False), Server(

@@ -263,7 +263,9 @@ def tags_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialo
     found = answer(tuple[Tag, ...], response, f"the tags of {name}")
     dated = [(tag.name, tag.commit.sha, told(tag.commit.created)) for tag in found if tag.commit]
     news = tuple(
-        tag_event(name, tag, sha, at) for tag, sha, at in dated if at and (not since or at >= since)
+        tag_event(name, tag, sha, at, is_guessed=True)
+        for tag, sha, at in dated
+        if at and (not since or at >= since)
     )
     return Page(facts=news, cursor=_next(page, response, found))
 

@@ -198,11 +198,15 @@ def job_event(repository: str, job: WorkflowJob) -> SourceEvent | None:
 
 
 def deployment_event(
-    repository: str, deployment: Deployment, status: DeploymentStatus
+    repository: str,
+    deployment: Deployment,
+    status: DeploymentStatus,
+    workflow: str | None = None,
 ) -> SourceEvent | None:
     """A deployment that succeeded or failed; None: it goes on, or another took its place.
 
     It may fail and then succeed, which is two events; but it is often said twice that it succeeded.
+    ``workflow`` is the one that deployed, where that is told.
     """
     if status.state not in SUCCESS | FAILURE:
         return None
@@ -217,6 +221,7 @@ def deployment_event(
         # What was to be deployed is told as a branch, a tag or a commit, and not as which.
         branch=None if deployment.ref == deployment.sha else deployment.ref,
         environment=status.environment or deployment.environment,
+        workflow=workflow,
         url=status.log_url or status.target_url or None,
     )
 

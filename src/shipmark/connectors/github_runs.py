@@ -3,15 +3,18 @@
 All are read newest first, until something is older than ``since``. Pages are counted: what comes
 anew while they are read makes some come twice, and none be left out. What one page costs: runs one
 call for 100, releases and tags one point of GraphQL for 100, jobs one call for each run, and
-deployments one call for 30 and one for each of them, since only its statuses tell how it went.
+deployments one call for 30 and one for each of them, since only its statuses tell how it went, and
+another for each run that deployed, which has the name of the workflow.
 """
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shipmark.application.facts import Fact
 from shipmark.connectors.exchange import Dialogue
-from shipmark.connectors.forge_errors import ForgeNotFound, answer, answer_if_any
+from shipmark.connectors.forge_errors import ForgeNotFound, ForgeRefused, answer, answer_if_any
 from shipmark.connectors.github import PAGE_SIZE, get, home
 from shipmark.connectors.github_facts import (
     Deployment,
@@ -29,12 +32,15 @@ from shipmark.connectors.github_facts import (
 from shipmark.connectors.github_graphql import Connection, ask, named
 from shipmark.connectors.pages import Page, next_page, page_number
 from shipmark.connectors.payloads import SHA, Instant, Text, Wire
-from shipmark.domain.events import SourceEvent
+from shipmark.domain.events import EventSource, SourceEvent
 
 DEPLOYMENTS_PAGE = 30
 LONGEST = timedelta(days=1)
 """How long something may have been going on that ended since. Few runs take longer, and of those
 that do, a webhook tells."""
+
+RUN = re.compile(r"/actions/runs/(?P<id>[0-9]{1,19})(?:/|$)")
+"""Where the address that a deployment names leads to the run that deployed."""
 
 TAGS = """
 query($owner: String!, $name: String!, $after: String) {
@@ -129,10 +135,11 @@ def deployments_page(name: str, *, since: datetime | None, cursor: str | None) -
     found = answer(tuple[Deployment, ...], response, f"the deployments of {name}")
     news = [one for one in found if since is None or one.created_at >= since - LONGEST]
     events: list[SourceEvent] = []
+    workflows: dict[str, str | None] = {}
     for deployment in news:
         if since is None or deployment.updated_at >= since:
-            outcomes = yield from _outcomes(name, deployment)
-            events += outcomes
+            for outcome in (yield from _outcomes(name, deployment)):
+                events += [(yield from _with_workflow(name, outcome, workflows))]
     return _page(events, since=since, cursor=_next(page, found, news, DEPLOYMENTS_PAGE))
 
 
@@ -148,6 +155,41 @@ def _outcomes(name: str, deployment: Deployment) -> Dialogue[list[SourceEvent]]:
         if event:
             first.setdefault(event.key, event)
     return list(first.values())
+
+
+def whole_event(event: SourceEvent) -> Dialogue[list[Fact]] | None:
+    """What to ask so that an event of a webhook is whole; None: there is nothing to ask."""
+    return _whole(event) if _run_of(event) else None
+
+
+def _whole(event: SourceEvent) -> Dialogue[list[Fact]]:
+    return [(yield from _with_workflow(event.repository, event, {}))]
+
+
+def _run_of(event: SourceEvent) -> str | None:
+    """The run that deployed, of a deployment of which the workflow is not told."""
+    if event.source is not EventSource.GITHUB_DEPLOYMENTS or event.workflow is not None:
+        return None
+    found = RUN.search(event.url or "")
+    return found["id"] if found else None
+
+
+def _with_workflow(
+    name: str, event: SourceEvent, workflows: dict[str, str | None]
+) -> Dialogue[SourceEvent]:
+    """A deployment with the name of the workflow that deployed; ``workflows`` are known by run."""
+    run = _run_of(event)
+    if run is None:
+        return event
+    if run not in workflows:
+        response = yield get(f"{home(name)}/actions/runs/{run}")
+        try:
+            found = answer_if_any(WorkflowRun, response, f"the run {run} of {name}")
+        except ForgeRefused:
+            # A token that may read deployments need not be one that may read runs.
+            found = None
+        workflows[run] = found.name if found else None
+    return replace(event, workflow=workflows[run])
 
 
 class Commit(Wire, rename="camel"):
@@ -235,7 +277,7 @@ def tags_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialo
     known = [(tag, commit, at, made) for tag, commit, at, made in dated if commit and at and made]
     news = [one for one in known if since is None or one[2] >= since]
     return _page(
-        (tag_event(name, tag, commit, made) for tag, commit, _, made in news),
+        (tag_event(name, tag, commit, made, is_guessed=True) for tag, commit, _, made in news),
         cursor=refs.next if len(news) == len(known) else None,
     )
 

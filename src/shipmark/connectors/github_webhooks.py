@@ -147,17 +147,21 @@ def _commits(event: PushEvent, branch: str) -> list[Fact]:
     return branch_push(name, branch, commits)
 
 
+class Workflow(Wire):
+    name: Text | None = None
+
+
 class DeploymentStatusEvent(Wire):
     deployment_status: DeploymentStatus
     deployment: Deployment
     repository: Repository
+    workflow: Workflow | None = None
 
 
 def _deployment_status(payload: Any) -> list[Fact]:
     event = read(DeploymentStatusEvent, payload)
-    return _any(
-        deployment_event(event.repository.full_name, event.deployment, event.deployment_status)
-    )
+    name, workflow = event.repository.full_name, event.workflow.name if event.workflow else None
+    return _any(deployment_event(name, event.deployment, event.deployment_status, workflow))
 
 
 class WorkflowRunEvent(Wire):

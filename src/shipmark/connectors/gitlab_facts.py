@@ -174,9 +174,17 @@ def event_key(repository: str, *parts: object) -> str:
     return ":".join([SOURCE, repository, *map(str, parts)])
 
 
-def tag_event(name: str, tag: str, sha: str, at: datetime, project_url: str | None) -> SourceEvent:
+def tag_event(
+    name: str,
+    tag: str,
+    sha: str,
+    at: datetime,
+    project_url: str | None,
+    *,
+    is_guessed: bool = False,
+) -> SourceEvent:
     url = project_url and f"{project_url}/-/tags/{tag}"
-    return ref_events.tag_event(SOURCE, name, tag, sha, at, url=url)
+    return ref_events.tag_event(SOURCE, name, tag, sha, at, url=url, is_guessed=is_guessed)
 
 
 def release_event(

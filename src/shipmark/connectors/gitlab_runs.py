@@ -1,6 +1,7 @@
 """GitLab's pipelines, jobs and deployments, as webhooks and API tell them."""
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -58,6 +59,12 @@ class _JobCommit(Wire):
     id: SHA
 
 
+class JobPipeline(Named):
+    """The pipeline of a job; of its name, most servers tell nothing here."""
+
+    id: int | None = None
+
+
 class Job(Wire):
     """A job of the API."""
 
@@ -71,18 +78,22 @@ class Job(Wire):
     finished_at: Instant | None = None
     web_url: Text | None = None
     commit: _JobCommit | None = None
-    pipeline: Named | None = None
+    pipeline: JobPipeline | None = None
 
 
-def job_event(name: str, job: Job) -> list[SourceEvent]:
-    """The end of a job. Its environment, only a webhook tells."""
+def job_event(
+    name: str, job: Job, *, workflow: str | None = None, environment: str | None = None
+) -> list[SourceEvent]:
+    """The end of a job. ``workflow`` and ``environment`` are what else is known of it: a list of
+    jobs tells neither the pipeline's name nor the environment."""
     return _end(
         name,
         ("job", job.id),
         status=job.status,
         at=job.finished_at,
         commit_sha=(job.commit and job.commit.id) or None,
-        workflow=job.pipeline and job.pipeline.name,
+        environment=environment,
+        workflow=(job.pipeline and job.pipeline.name) or workflow,
         stage=job.stage,
         job=job.name,
         url=job.web_url,
@@ -113,9 +124,32 @@ def deployment_event(name: str, deployment: Deployment) -> list[SourceEvent]:
         at=(job and job.finished_at) or deployment.updated_at,
         commit_sha=deployment.sha or None,
         environment=deployment.environment.name,
-        url=job and job.web_url,
-        **_stands_on(deployment.ref, is_tag=job is not None and job.tag),
+        **_deployed_by(deployment),
     )
+
+
+def deployed_job_event(name: str, deployment: Deployment) -> list[SourceEvent]:
+    """The end of the job that deployed, with its environment, which no list of jobs tells."""
+    job = deployment.deployable
+    return job_event(name, job, environment=deployment.environment.name) if job else []
+
+
+def whole_deployment(event: SourceEvent, deployment: Deployment) -> SourceEvent:
+    """A deployment that a webhook told, with what the API tells of it. By now it may have come to
+    another end, which is an event of its own."""
+    for told in deployment_event(event.repository, deployment):
+        if told.key == event.key:
+            return told
+    return replace(
+        event, is_guessed=False, **{"branch": None, "tag": None} | _deployed_by(deployment)
+    )
+
+
+def _deployed_by(deployment: Deployment) -> dict[str, Any]:
+    """The job that deployed, and on what it ran."""
+    job = deployment.deployable
+    stands_on = _stands_on(deployment.ref, is_tag=job is not None and job.tag)
+    return {"job": job and job.name, "url": job and job.web_url, **stands_on}
 
 
 def _end(
@@ -159,6 +193,17 @@ def read_pipeline(payload: Any, _: datetime | None) -> list[Fact]:
     return [*pipeline_event(hook.project.path_with_namespace, hook.object_attributes)]
 
 
+class _JobEnvironment(Named):
+    """The environment of a job, and what the job does there: most deploy to it (``start``)."""
+
+    action: str | None = None
+
+    @property
+    def deployed_to(self) -> str | None:
+        """A job that stops, prepares or verifies an environment deploys nothing to it."""
+        return self.name if self.action in (None, "start") else None
+
+
 class _Homepage(Wire):
     homepage: Text
 
@@ -175,7 +220,7 @@ class _JobHook(Wire):
     build_finished_at: Instant | None = None
     commit: Named | None = None
     project: Project | None = None
-    environment: Named | None = None
+    environment: _JobEnvironment | None = None
 
 
 def read_job(payload: Any, _: datetime | None) -> list[Fact]:
@@ -189,7 +234,7 @@ def read_job(payload: Any, _: datetime | None) -> list[Fact]:
         status=hook.build_status,
         at=hook.build_finished_at,
         commit_sha=hook.sha or None,
-        environment=hook.environment and hook.environment.name,
+        environment=hook.environment and hook.environment.deployed_to,
         # What is called the commit here is the pipeline.
         workflow=hook.commit and hook.commit.name,
         stage=hook.build_stage,
@@ -213,7 +258,7 @@ class _DeploymentHook(Wire):
 
 
 def read_deployment(payload: Any, _: datetime | None) -> list[Fact]:
-    """The facts of a deployment's webhook."""
+    """The facts of a deployment's webhook: neither its job, nor whether its ref is a tag's."""
     hook = read(_DeploymentHook, payload)
     # Only the address of the commit has the whole of its SHA.
     told = (hook.commit_url or "").rpartition("/")[2], hook.short_sha
@@ -226,6 +271,7 @@ def read_deployment(payload: Any, _: datetime | None) -> list[Fact]:
         commit_sha=next((sha.lower() for sha in told if SOME_SHA.fullmatch(sha)), None),
         environment=hook.environment,
         url=hook.deployable_url,
+        is_guessed=True,
         **_stands_on(hook.ref, is_tag=False),
     )
     return [*events]

@@ -161,7 +161,7 @@ def _ending(name: str, request: _HookRequest) -> list[Fact]:
     sha = request.merge_commit_sha or (request.last_commit and request.last_commit.id) or None
     values = known({**ended.values, "merge_commit_sha": sha, "url": request.url})
     event = merged_event(replace(ended, values=values), SOURCE)
-    return [ended, event] if event else [ended]
+    return [ended, replace(event, is_guessed=True)] if event else [ended]
 
 
 class _MovedHook(Wire):

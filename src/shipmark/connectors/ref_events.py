@@ -6,9 +6,17 @@ from shipmark.domain.events import EventSource, SourceEvent
 
 
 def tag_event(
-    forge: str, repository: str, tag: str, commit: str, at: datetime, *, url: str | None = None
+    forge: str,
+    repository: str,
+    tag: str,
+    commit: str,
+    at: datetime,
+    *,
+    url: str | None = None,
+    is_guessed: bool = False,
 ) -> SourceEvent:
-    """A tag that was made, or moved to another commit."""
+    """A tag that was made, or moved to another commit. Lists of tags do not tell when they came:
+    what they say instead, when it was written or its commit was, is guessed."""
     return SourceEvent(
         source=EventSource.TAG,
         key=f"{forge}:{repository}:tag:{tag}:{commit}",
@@ -18,6 +26,7 @@ def tag_event(
         commit_sha=commit,
         tag=tag,
         url=url,
+        is_guessed=is_guessed,
     )
 
 

@@ -3,6 +3,11 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, Final
+
+_MAY_BE_UNKNOWN: Final = (
+    "branch", "tag", "environment", "workflow", "stage", "job", "pull_number", "url",
+)  # fmt: skip
 
 
 class EventSource(StrEnum):
@@ -31,6 +36,8 @@ class SourceEvent:
     new name does not change (``github:42:run:123:1``). ``workflow`` is the name of a workflow,
     pipeline or application; ``branch`` is what it ran on or merged into, without ``refs/heads/``.
     ``repository`` is its name as told; ``here`` what it is called here, where that is known.
+    ``is_guessed`` is whether some of it is guessed, as webhooks have not all that the API has, and
+    the API not all that webhooks have: another telling of it, which is certain, stands over it.
     """
 
     source: EventSource
@@ -47,12 +54,41 @@ class SourceEvent:
     job: str | None = None
     pull_number: int | None = None
     url: str | None = None
+    is_guessed: bool = False
     here: str | None = None
 
     @property
     def name_here(self) -> str:
         """The name by which the repository is found."""
         return self.here or self.repository
+
+
+def completed(known: SourceEvent, told: SourceEvent) -> SourceEvent:
+    """What one event comes to of which there are two tellings.
+
+    What is certain stands over what is guessed, also where it says that there is nothing. Two that
+    are alike fill each other in; then the earlier instant counts, since nothing ends before it
+    does, and the longer of a commit's SHAs. Where both know and differ, as after a new name, what
+    was known first stays: it is nearer to when it happened.
+    """
+    if known.is_guessed != told.is_guessed:
+        stands = told if known.is_guessed else known
+        return replace(stands, here=told.here or known.here)
+    filled: dict[str, Any] = {
+        name: getattr(told, name) for name in _MAY_BE_UNKNOWN if getattr(known, name) is None
+    }
+    return replace(
+        known,
+        **filled,
+        at=min(known.at, told.at),
+        commit_sha=_longer(known.commit_sha, told.commit_sha),
+        here=told.here or known.here,
+    )
+
+
+def _longer(known: str | None, told: str | None) -> str | None:
+    """Of a SHA and its beginning, the whole of it."""
+    return told if told is not None and told.startswith(known or "") else known
 
 
 def under_name(event: SourceEvent, repository: str) -> SourceEvent:

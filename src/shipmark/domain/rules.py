@@ -20,28 +20,11 @@ from shipmark.domain.patterns import (
     PatternKind,
     compile_pattern,
 )
+from shipmark.domain.sources import LEVELS, TOLD, is_told_its_environment, never_matches
 from shipmark.domain.templates import Template, TemplateInvalid, read_template
 
 LONGEST_NAME: Final = 255
 """Characters of a reference_id, and of a name that a template makes."""
-
-_LEVELS: Final[Mapping[EventSource, tuple[str, ...]]] = {
-    EventSource.GITHUB_ACTIONS: ("job", "stage"),
-    EventSource.GITLAB_PIPELINES: ("job", "stage"),
-    EventSource.BITBUCKET_PIPELINES: ("environment",),
-    EventSource.AZURE_PIPELINES: ("job", "stage"),
-}
-"""The parts of a pipeline that are events beside the whole run, from the inside out."""
-
-_OF_PIPELINES: Final = frozenset({"workflow", "stage", "job", "environment"})
-
-_NEVER_TOLD: Final[Mapping[EventSource, frozenset[str]]] = {
-    EventSource.RELEASE: _OF_PIPELINES,
-    EventSource.TAG: _OF_PIPELINES,
-    EventSource.MERGED_PULL_REQUEST: _OF_PIPELINES | {"tag"},
-    EventSource.PUSH: _OF_PIPELINES | {"tag"},
-}
-"""What no event of a source has, so that a rule which asks for it could never match."""
 
 _BRANCH_NEEDED: Final = frozenset({EventSource.MERGED_PULL_REQUEST, EventSource.PUSH})
 
@@ -69,7 +52,8 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The deployment to make, in templates. ``environment`` None: the event's, else production."""
+    """The deployment to make, in templates. ``environment`` None: the event's; production of an
+    event that is of a kind which never tells one."""
 
     service: str
     environment: str | None = None
@@ -122,7 +106,7 @@ def compile_rule(rule: DeployRule, engine: PatternEngine) -> CompiledRule:
     """Check a rule. Raises InvalidArgument, which says where it is wrong (``when.branch``)."""
     _check_conditions(rule)
     matchers = _compile_conditions(rule.when, engine)
-    known = (set(_NAMES) - _NEVER_TOLD.get(rule.source, frozenset())) | _groups(matchers)
+    known = {*TOLD[rule.source], "repository_name", *_groups(matchers)}
     templates = {}
     for name in ("service", "environment", "integration_branch"):
         if (text := getattr(rule.make, name)) is None:
@@ -143,7 +127,7 @@ def may_match(compiled: CompiledRule, repository: str) -> bool:
 
 def is_about_parts(rule: DeployRule) -> bool:
     """Whether it is about jobs, stages or the like, and not about whole runs."""
-    return any(getattr(rule.when, level) is not None for level in _LEVELS.get(rule.source, ()))
+    return any(getattr(rule.when, level) is not None for level in LEVELS.get(rule.source, ()))
 
 
 def match(compiled: CompiledRule, event: SourceEvent) -> Inferred | NoMatch:
@@ -180,13 +164,13 @@ def reference_id(rule_id: int, event_key: str) -> str:
 
 
 def _check_conditions(rule: DeployRule) -> None:
-    for name in _NEVER_TOLD.get(rule.source, frozenset()):
-        if getattr(rule.when, name) is not None:
-            raise InvalidArgument(
-                f"when.{name}: a rule about {rule.source} can never match, because such an event "
-                f"has no {name}. Leave it out.",
-                argument=f"when.{name}",
-            )
+    conditions = {one.name for one in fields(Conditions) if getattr(rule.when, one.name)}
+    if wrong := never_matches(rule.source, frozenset(conditions)):
+        name, why = wrong
+        raise InvalidArgument(
+            f"when.{name}: a rule about {rule.source} can never match by it, because {why}",
+            argument=f"when.{name}",
+        )
     if rule.source in _BRANCH_NEEDED and rule.when.branch is None:
         raise InvalidArgument(
             f"when.branch: a rule about {rule.source} must say which branch, or every branch would "
@@ -218,7 +202,7 @@ def _compile_conditions(when: Conditions, engine: PatternEngine) -> dict[str, Ma
 def _check_levels(rule: DeployRule, templates: Mapping[str, Template]) -> None:
     """Refuse ``{job}`` where the rule is about whole runs, which have none."""
     for name, template in templates.items():
-        for level in _LEVELS.get(rule.source, ()):
+        for level in LEVELS.get(rule.source, ()):
             if getattr(rule.when, level) is not None:
                 break
             if level in template.placeholders:
@@ -228,7 +212,7 @@ def _check_levels(rule: DeployRule, templates: Mapping[str, Template]) -> None:
 
 def _level(rule: DeployRule, event: SourceEvent) -> NoMatch | None:
     """A run and each of its jobs are events: only those of one kind count, or all would."""
-    levels = _LEVELS.get(rule.source, ())
+    levels = LEVELS.get(rule.source, ())
     wanted = next((one for one in levels if getattr(rule.when, one) is not None), None)
     told = next((one for one in levels if getattr(event, one) is not None), None)
     if wanted == told:
@@ -269,9 +253,12 @@ def _infer(
         made[name] = template.fill(values)
         if not 0 < len(made[name]) <= LONGEST_NAME:
             return NoMatch(name, f"the {name} would have {len(made[name])} characters")
+    environment = made.get("environment") or event.environment
+    if not environment and is_told_its_environment(event):
+        return NoMatch("environment", "it tells no environment, and the rule makes none")
     return Inferred(
         service=made["service"],
-        environment=made.get("environment") or event.environment or DEFAULT_ENVIRONMENT,
+        environment=environment or DEFAULT_ENVIRONMENT,
         integration_branch=made.get("integration_branch"),
         reference_id=reference_id(compiled.rule.id, event.key),
     )

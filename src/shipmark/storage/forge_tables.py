@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from shipmark.storage.columns import ByCodePoint, Id, Instant, metadata, reference, row_id
@@ -96,6 +97,7 @@ source_events = Table(
     Column("job", String),
     Column("pull_number", BigInteger),
     Column("url", Text),
+    Column("is_guessed", Boolean, nullable=False, server_default=false()),
     Column("recorded_at", Instant, nullable=False),
     # A rule is about one source; a preview looks at its past, newest first.
     Index("ix_source_events_source", "source", "at", "id"),

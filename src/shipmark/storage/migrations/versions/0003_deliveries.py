@@ -80,6 +80,7 @@ def _create_source_events() -> None:
         sa.Column("job", sa.String(), nullable=True),
         sa.Column("pull_number", sa.BigInteger(), nullable=True),
         sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("is_guessed", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("recorded_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source_events")),
         sa.UniqueConstraint("key", name=op.f("uq_source_events_key")),
