@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Connection, Select, select, tuple_, union_all
 
 from shipmark.application.queries import (
     DeploymentFilter,
@@ -19,7 +19,7 @@ from shipmark.application.rule_ports import NamedRule
 from shipmark.domain.model import Deployment, Repository, Service
 from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.deployment_rows import DeploymentRows
-from shipmark.storage.filters import deployment_conditions, pull_conditions
+from shipmark.storage.filters import deployment_parts, pull_conditions
 from shipmark.storage.lanes import KEY, key_of
 from shipmark.storage.path_rules import PathRuleSets
 from shipmark.storage.pull_rows import PullRows
@@ -65,11 +65,15 @@ class Reports:
         self._path_rules = path_rules
 
     def deployments(self, filter_: DeploymentFilter, page: Page) -> list[DeploymentRow]:
-        query = select(deployments.c.id).where(*deployment_conditions(filter_))
-        if page.after is not None:
-            query = query.where(tuple_(*NEWEST_FIRST) < sent_row(page.after, like=NEWEST_FIRST))
-        query = query.order_by(*(column.desc() for column in NEWEST_FIRST)).limit(page.limit)
-        return self._deployment_rows.of(query)
+        of_repository = filter_.repository_id is not None
+        parts = [
+            _newest(part, page, of_repository=of_repository) for part in deployment_parts(filter_)
+        ]
+        if len(parts) == 1:
+            return self._deployment_rows.of(parts[0])
+        found = union_all(*(select(part.subquery()) for part in parts)).subquery()
+        order = (found.c.deployed_at.desc(), found.c.reference_id.desc())
+        return self._deployment_rows.of(select(found.c.id).order_by(*order).limit(page.limit))
 
     def deployment(
         self, *, id_: int | None = None, reference_id: str | None = None
@@ -176,6 +180,21 @@ class Reports:
 
     def path_rules(self, page: Page) -> Sequence[PathRulesRow]:
         return self._path_rules.page(page)
+
+
+def _newest(
+    conditions: Sequence[ColumnElement[bool]], page: Page, *, of_repository: bool
+) -> Select[Any]:
+    """A page of the deployments that fulfil conditions, the newest first."""
+    query = select(deployments.c.id, *NEWEST_FIRST).where(*conditions)
+    if page.after is not None:
+        query = query.where(tuple_(*NEWEST_FIRST) < sent_row(page.after, like=NEWEST_FIRST))
+    # All are of one repository, or of none. That it comes first in the order makes no difference
+    # but to PostgreSQL, which would not see that `ix_deployments_repository` has those of none in
+    # this order.
+    first = [deployments.c.repository_id] if of_repository else []
+    order = (column.desc() for column in (*first, *NEWEST_FIRST))
+    return query.order_by(*order).limit(page.limit)
 
 
 def _near(deployment: Deployment, most: int, *, earlier: bool) -> Select[Any]:

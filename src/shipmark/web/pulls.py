@@ -59,7 +59,6 @@ async def explorer(visit: Visit) -> Response:
         filters=fields.kept(*FILTERS),
         deployed=DEPLOYED,
         newest=NEWEST,
-        default_environment=DEFAULT_ENVIRONMENT,
     )
 
 
@@ -72,7 +71,7 @@ def _filter(fields: Fields) -> PullFilter:
     return PullFilter(
         author=fields.text("author"),
         deployed=fields.flag("deployed"),
-        environment=fields.text("environment") or DEFAULT_ENVIRONMENT,
+        environments=fields.names("environment"),
         since=since,
         until=until,
     )
