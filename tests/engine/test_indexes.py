@@ -144,6 +144,12 @@ QUESTIONS: dict[str, Callable[[StorageTransaction, Known], object]] = {
     "what was deployed around it": lambda tx, known: tx.reports.deployments_around(
         tx.deployments.get({known.deployment})[known.deployment], 3
     ),
+    "the environments of a service": lambda tx, known: tx.activities.places_of_service(
+        known.service
+    ),
+    "the environments of a repository": lambda tx, known: tx.activities.places_of_repository(
+        known.repository
+    ),
     "the mark that a deployment finds": lambda tx, _: tx.explanations.mark_before(
         ANY_LANE, Order(at(MIDDLE), "new")
     ),

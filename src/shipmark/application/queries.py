@@ -174,10 +174,7 @@ class Reports(Protocol):
     def deployments_by_id(self, ids: Collection[int]) -> list[DeploymentRow]: ...
 
     def deployments_around(self, deployment: Deployment, each_side: int) -> list[DeploymentRow]:
-        """A deployment among those of its service and environment, the newest first.
-
-        Only the nearest hundreds of the service are looked at.
-        """
+        """A deployment among those of its service and environment, the newest first."""
 
     def placed_windows(self, deployment_id: int) -> list[PlacedWindow]: ...
 

@@ -36,9 +36,6 @@ from shipmark.storage.windows import window_of
 NEWEST_FIRST = (deployments.c.deployed_at, deployments.c.reference_id)
 LAST_MERGED_FIRST = (pulls.c.listed_at, pulls.c.id)
 
-NEAREST = 500
-"""Deployments of a service among which those of one environment are looked for."""
-
 _SHIPPING = shipping()
 
 
@@ -198,23 +195,17 @@ def _newest(
 
 
 def _near(deployment: Deployment, most: int, *, earlier: bool) -> Select[Any]:
-    """The nearest deployments of its service and environment on one side of a deployment."""
+    """The nearest deployments of its service and environment on one side of a deployment: those
+    next to it in `ix_deployments_place`."""
     itself, place = sent_row(deployment.order, like=NEWEST_FIRST), tuple_(*NEWEST_FIRST)
-    of_service = (
-        select(deployments.c.id, deployments.c.environment, *NEWEST_FIRST)
+    nearest = (
+        select(deployments.c.id)
         .where(
             deployments.c.service_id == deployment.service_id,
+            deployments.c.environment == deployment.environment,
             place < itself if earlier else place > itself,
         )
         .order_by(*(column.desc() if earlier else column.asc() for column in NEWEST_FIRST))
-        .limit(NEAREST)
-        .subquery()
-    )
-    order = (of_service.c.deployed_at, of_service.c.reference_id)
-    nearest = (
-        select(of_service.c.id)
-        .where(of_service.c.environment == deployment.environment)
-        .order_by(*(column.desc() if earlier else column.asc() for column in order))
         .limit(most)
     )
     return select(nearest.subquery().c.id)
