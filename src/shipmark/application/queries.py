@@ -116,6 +116,8 @@ class LeftOutPull:
 
     number: int
     title: str | None
+    author: str | None
+    merged_at: datetime
     services: tuple[str, ...]
     listed_by: str | None
 
