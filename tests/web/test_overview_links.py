@@ -125,10 +125,18 @@ def test_deployments_of_a_repository_are_also_those_that_list_its_pull_requests(
     assert follow(person, "4") == ["list", "us-waits", "us", "eu"]
     overview(person, shop, environment="production")
     assert follow(person, "1") == ["list"]
-    listed = shop.server.call("deployments.list", repository=shop.repository, limit=1)
-    assert [one["reference_id"] for one in listed["deployments"]] == [shop.reference("list")]
-    after = shop.server.call(
-        "deployments.list", repository=shop.repository, limit=4, cursor=listed["next_cursor"]
-    )
-    names = ("stage-waits", "stage", "us-waits", "us")
-    assert [one["reference_id"] for one in after["deployments"]] == [*map(shop.reference, names)]
+
+
+def test_pages_of_a_repository_have_both_kinds_in_their_order(person: Person, shop: Shop) -> None:
+    for hours, name in ((2.55, "list-2"), (4.5, "list-1"), (1.1, "list-3")):
+        deploy(shop, hours, name, merge_commit_shas=[shop.sha(4)], repository=None)
+    names: list[str] = []
+    cursor = None
+    while cursor or not names:
+        page = shop.server.call(
+            "deployments.list", repository=shop.repository, limit=2, cursor=cursor
+        )
+        names += [one["reference_id"] for one in page["deployments"]]
+        cursor = page["next_cursor"]
+    everything = ("list-1", "stage-waits", "stage", "us-waits", "list-2", "us", "eu", "list-3")
+    assert names == [shop.reference(name) for name in everything]

@@ -3,7 +3,17 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, select, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    case,
+    func,
+    literal,
+    select,
+    tuple_,
+    union_all,
+)
 
 from shipmark.application.queries import (
     DeploymentFilter,
@@ -16,7 +26,8 @@ from shipmark.application.queries import (
     ReachedCommit,
 )
 from shipmark.application.rule_ports import NamedRule
-from shipmark.domain.model import Deployment, Repository, Service
+from shipmark.domain.model import BEGINNING, Deployment, Repository, Service
+from shipmark.storage.columns import Instant
 from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.deployment_rows import DeploymentRows
 from shipmark.storage.filters import deployment_parts, pull_conditions
@@ -68,6 +79,7 @@ class Reports:
         ]
         if len(parts) == 1:
             return self._deployment_rows.of(parts[0])
+        parts = [parts[0], *(part.where(_from_end_of(parts[0], page)) for part in parts[1:])]
         found = union_all(*(select(part.subquery()) for part in parts)).subquery()
         order = (found.c.deployed_at.desc(), found.c.reference_id.desc())
         return self._deployment_rows.of(select(found.c.id).order_by(*order).limit(page.limit))
@@ -192,6 +204,15 @@ def _newest(
     first = [deployments.c.repository_id] if of_repository else []
     order = (column.desc() for column in (*first, *NEWEST_FIRST))
     return query.order_by(*order).limit(page.limit)
+
+
+def _from_end_of(newest: Select[Any], page: Page) -> ColumnElement[bool]:
+    """The deployment is no older than the last of a page that is full: what is older will not be
+    on it, and is not looked at."""
+    found = newest.subquery()
+    end = case((func.count() >= page.limit, func.min(found.c.deployed_at)))
+    last = select(end).select_from(found).scalar_subquery()
+    return deployments.c.deployed_at >= func.coalesce(last, literal(BEGINNING.at, Instant))
 
 
 def _near(deployment: Deployment, most: int, *, earlier: bool) -> Select[Any]:
