@@ -28,6 +28,7 @@ from tests.imports import (
     stored,
 )
 
+from shipmark.api.imports import shape
 from shipmark.application import change, file_steps, upload_file, uploads, validate_file
 from shipmark.application.change import Patch
 from shipmark.application.file_imports import FileImports, Kind, RowFilter, RowState, State
@@ -564,6 +565,17 @@ def test_what_no_attempt_would_mend_is_told_and_ends_the_work(
     assert (found.state, found.due_at) == (State.VALIDATED, None)
     assert told in (found.error or "")
     assert importer.work_once() == 0
+
+
+def test_how_far_a_preview_is_nobody_knows(world: World) -> None:
+    one = world.validate(a_file(deployed(1)))
+    assert one.progress == 1
+    with world.database.write() as tx:
+        previewing = file_steps.begin_previewing(tx, one.id)
+    assert previewing.progress is None
+    assert shape(previewing).progress == 0
+    world.work()
+    assert world.now(one.id).progress == 1
 
 
 def test_a_busy_database_ends_no_work(world: World) -> None:

@@ -148,10 +148,13 @@ class Both:
         self._view_agrees(expected)
         self._commits_agree(expected, ids)
         environments = {one.environment for one in self.facts.deployments.values()}
-        for environment in environments | {"production"}:
-            self._filters_agree(environment, None, expected)
+        asked: dict[tuple[str, ...], set[str]] = {(one,): {one} for one in environments}
+        asked[()] = {one for one in environments if "prod" in one.lower()}
+        asked["moon", "staging", "production"] = {"staging", "production"}
+        for named, to in asked.items():
+            self._filters_agree(named, to, None, expected)
             for service in self.tx.reports.services(EVERYTHING):
-                self._filters_agree(environment, service, expected)
+                self._filters_agree(named, to, service, expected)
 
     def _view_agrees(self, expected: Answers) -> None:
         query = text(
@@ -184,37 +187,45 @@ class Both:
             yield from found
             after = (*found[-1].position, found[-1].sha)
 
-    def _filters_agree(self, environment: str, service: Any, expected: Answers) -> None:
-        """Which merged pull requests were, or were not yet, deployed there."""
+    def _filters_agree(
+        self, named: tuple[str, ...], to: set[str], service: Any, expected: Answers
+    ) -> None:
+        """Which merged pull requests were, or were not yet, deployed to any of these."""
         shipped = {
             key
             for reference_id, keys in expected.ships.items()
             for key in keys
-            if self._is_to(reference_id, environment, service)
+            if self._is_to(reference_id, to, service)
         }
         candidates = {
             pull.key
             for pull in expected.merged
-            if service is None or self._may_go_to(pull.key, service.identifier)
+            if service is None or self._may_go_to(pull, service.identifier, to, expected)
         }
         for deployed, wanted in ((True, shipped), (False, candidates - shipped)):
             filter_ = PullFilter(
                 deployed=deployed,
-                environment=environment,
+                environments=named,
                 service_id=service.id if service else None,
             )
             rows = self.tx.reports.pulls(filter_, EVERYTHING)
             assert {(row.repository, row.pull.number) for row in rows} == wanted
 
-    def _is_to(self, reference_id: str, environment: str, service: Any) -> bool:
+    def _is_to(self, reference_id: str, to: set[str], service: Any) -> bool:
         one = self.facts.deployments[reference_id]
-        return one.environment == environment and (
-            service is None or one.service == service.identifier
-        )
+        return one.environment in to and (service is None or one.service == service.identifier)
 
-    def _may_go_to(self, key: PullKey, service: str) -> bool:
-        assigned = self.facts.services.get(key, frozenset())
-        return not assigned or service in assigned
+    def _may_go_to(self, pull: model.Pull, service: str, to: set[str], expected: Answers) -> bool:
+        """It belongs to the service, or to none and the service is deployed from its branch."""
+        assigned = self.facts.services.get(pull.key, frozenset())
+        return service in assigned or (
+            not assigned
+            and any(
+                (repository, branch, of) == (pull.repository, pull.base_ref, service)
+                and environment in to
+                for repository, branch, of, environment in expected.windows()
+            )
+        )
 
 
 def _point(position: Position) -> model.Point:

@@ -14,7 +14,7 @@ from tests.engine.crowd import LENGTHS, LONG, the_middle_of
 
 from shipmark.application.metric_queries import FixRules, Selection
 from shipmark.application.ports import LaneKey
-from shipmark.application.queries import Page, PullFilter
+from shipmark.application.queries import DeploymentFilter, Page, PullFilter
 from shipmark.domain.attribution import Arrival
 from shipmark.domain.incidents import Incident
 from shipmark.domain.metrics import Start
@@ -47,6 +47,7 @@ class Known:
 
     repository: int
     lane: int
+    service: int
     deployment: int
     pull: int
 
@@ -57,7 +58,11 @@ class Known:
         (window,) = tx.windows.of([deployment.id])
         (pull,) = tx.pulls.by_number({(repository.id, MIDDLE)}).values()
         return cls(
-            repository=repository.id, lane=window.lane_id, deployment=deployment.id, pull=pull.id
+            repository=repository.id,
+            lane=window.lane_id,
+            service=deployment.service_id,
+            deployment=deployment.id,
+            pull=pull.id,
         )
 
 
@@ -144,6 +149,12 @@ QUESTIONS: dict[str, Callable[[StorageTransaction, Known], object]] = {
     "what was deployed around it": lambda tx, known: tx.reports.deployments_around(
         tx.deployments.get({known.deployment})[known.deployment], 3
     ),
+    "the environments of a service": lambda tx, known: tx.activities.places_of_service(
+        known.service
+    ),
+    "the environments of a repository": lambda tx, known: tx.activities.places_of_repository(
+        known.repository
+    ),
     "the mark that a deployment finds": lambda tx, _: tx.explanations.mark_before(
         ANY_LANE, Order(at(MIDDLE), "new")
     ),
@@ -161,8 +172,18 @@ QUESTIONS: dict[str, Callable[[StorageTransaction, Known], object]] = {
     "a lane by its key": lambda tx, _: tx.lanes.find([ANY_LANE]),
     "what is not deployed": lambda tx, known: tx.reports.pulls(
         PullFilter(
-            repository_id=known.repository, deployed=False, environment="production", merged=True
+            repository_id=known.repository,
+            deployed=False,
+            environments=("production",),
+            merged=True,
         ),
+        PAGE,
+    ),
+    "what a service has not deployed": lambda tx, known: tx.reports.pulls(
+        PullFilter(service_id=known.service, deployed=False), PAGE
+    ),
+    "the deployments of a repository": lambda tx, known: tx.reports.deployments(
+        DeploymentFilter(repository_id=known.repository, environments=("production", "staging")),
         PAGE,
     ),
     "the deployments of a period": lambda tx, _: tx.metrics.deployments(Selection(), A_DAY),

@@ -1,6 +1,7 @@
 """What an overview shows and an independent computation agree on random histories."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -11,8 +12,10 @@ from tests.engine.metric_histories import asked_of, histories, questions, tell
 from tests.metrics_model import Metrics, Question
 from tests.reference_model import ATTRIBUTED, WAITING, Deployment
 
+from shipmark.application import report
 from shipmark.application.metric_facts import MetricRules
 from shipmark.application.overview import Health, Overview, overview
+from shipmark.application.queries import DeploymentFilter, Page, PullFilter
 from shipmark.application.retry import retry_claimed
 from shipmark.domain.model import Status
 from shipmark.storage.database import Database
@@ -41,6 +44,36 @@ def test_they_agree_about_an_overview(
         assert [(bar.since, bar.until, bar.n) for bar in found.lead_times] == _bars(model)
         _health_agrees(found.health, model, counted, expired)
         _tiles_agree(found, model)
+        if question.author is None:
+            _lists_agree(later, found, question)
+
+
+def _lists_agree(tx: StorageTransaction, found: Overview, question: Question) -> None:
+    """Lists of the same filters hold as many deployments and pull requests as are counted."""
+    names = {"service": question.service, "repository": question.repository}
+    of_deployments = DeploymentFilter(
+        environments=found.measurement.environments or ("production",),
+        source_name=question.source,
+        since=question.since,
+        until=question.until,
+    )
+    health = found.health
+    for narrowed, n in (
+        (of_deployments, health.deployments),
+        (replace(of_deployments, status=Status.PENDING), health.pending),
+        (replace(of_deployments, status=Status.EXPIRED), health.expired),
+        (replace(of_deployments, status=Status.NONE, success=False), health.failed),
+        (replace(of_deployments, status=Status.NONE, success=True), health.without_pull_requests),
+    ):
+        assert len(report.deployments(tx, narrowed, Page(limit=100), **names)) == n
+    not_shipped = PullFilter(
+        deployed=False,
+        environments=question.environments,
+        since=question.since,
+        until=question.until,
+    )
+    listed = report.pulls(tx, not_shipped, Page(limit=100), **names)
+    assert len(listed) == health.coverage.n - health.coverage.shipped
 
 
 def _let_expire(

@@ -3,6 +3,9 @@
 import csv
 import gzip
 import json
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -318,6 +321,27 @@ class TestCommand:
         assert (done.code, done.stdout) == (1, "Import 3 is applied: 1 refused, 1 applied.\n")
         undone = commands("backfill", "--undo", "3")
         assert undone.stdout == "Import 3 is taken back: 1 refused, 1 undone.\n"
+
+    def test_its_bars_on_a_terminal_say_no_more_than_is_known(
+        self, commands: CommandLine, file: str
+    ) -> None:
+        commands.run("repository", "add", REPOSITORY, "--default-branch", "main")
+        terminal = {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "80"}
+        # A process of its own: what a terminal is, is found out when the command is loaded.
+        looked = subprocess.run(
+            [sys.executable, "-m", "shipmark", "backfill", file, *self.MAP, "--dry-run"],
+            env={**commands.environment, **terminal},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", looked.stderr)
+        steps = re.findall(r"(uploading|uploaded|previewing) +\S+ +([0-9]+%)?", shown)
+        assert {step for step, _ in steps} == {"uploading", "uploaded", "previewing"}
+        told = {step: {share for name, share in steps if name == step} for step, _ in steps}
+        assert told["uploading"] >= {"0%", "100%"}
+        assert "0%" in told["uploaded"]
+        assert told["previewing"] == {""}
 
     def test_it_imports_into_a_server(
         self, commands: CommandLine, server: LiveServer, file: str

@@ -220,6 +220,88 @@ def test_a_failed_deployment_shows_what_it_carried(person: Person, shop: Shop) -
     assert "Had it succeeded, it would have shipped: #1" in words
 
 
+def section(person: Person, name: str) -> str:
+    """What a part of the page says."""
+    part = person.page.text.partition(f'aria-labelledby="{name}"')[2].partition("</section>")[0]
+    return " ".join(re.sub("<[^>]*>", " ", part).split())
+
+
+def test_what_is_carried_is_told_with_title_author_and_when_it_merged(
+    person: Person, shop: Shop
+) -> None:
+    open_page(person, shop, "failed")
+    carried = section(person, "carried")
+    assert "#1 Sell apples ines, merged" in carried
+    assert "2024-06-01 13:00" in carried
+    assert "And more" not in carried
+
+
+def test_where_more_is_carried_than_is_shown_the_page_says_so(person: Person, shop: Shop) -> None:
+    service = f"{shop.service}-long"
+    shop.merge_all(range(101, 201), base_ref="long")
+    deploy(shop, 300, "all", commit_sha=shop.sha(200), service=service, success=False)
+    open_page(person, shop, "all")
+    assert "#101 " in section(person, "carried")
+    assert "And more" not in section(person, "carried")
+    shop.merge(201, base_ref="long")
+    deploy(shop, 300, "some", commit_sha=shop.sha(201), service=service, success=False)
+    open_page(person, shop, "some")
+    assert "#200 " in section(person, "carried")
+    assert "#201 " not in section(person, "carried")
+    assert "And more: the first 100 are shown." in section(person, "carried")
+
+
+def test_what_is_carried_of_several_repositories_says_of_which(person: Person, shop: Shop) -> None:
+    other = Shop(shop.server)
+    other.merge(1, title="Sell pears")
+    listed = [other.sha(1), shop.sha(3)]
+    deploy(shop, 6, "lists", merge_commit_shas=listed, repository=None, success=False)
+    words = open_page(person, shop, "lists")
+    assert f"it would have shipped {other.repository}#1, {shop.repository}#3." in words
+    carried = section(person, "carried")
+    assert f"{other.repository} #1 Sell pears merged" in carried
+    assert f"{shop.repository} #3 Sell apples ines, merged" in carried
+    for repository, number in ((other.repository, 1), (shop.repository, 3)):
+        assert f'href="/pulls/{repository}/{number}"' in person.page.text
+
+
+def test_where_more_is_taken_back_than_is_shown_the_page_says_so(
+    person: Person, shop: Shop
+) -> None:
+    shop.merge_all(range(101, 203), base_ref="long")
+    deploy(shop, 300, "whole", commit_sha=shop.sha(202))
+    deploy(shop, 301, "most", commit_sha=shop.sha(102))
+    open_page(person, shop, "most")
+    assert "And more" not in section(person, "back")
+    deploy(shop, 302, "least", commit_sha=shop.sha(101))
+    open_page(person, shop, "least")
+    assert "#201 " in section(person, "back")
+    assert "#202 " not in section(person, "back")
+    assert "And more: the first 100 are shown." in section(person, "back")
+
+
+def test_what_is_left_out_is_told_with_author_and_when_it_merged(
+    person: Person, shop: Shop
+) -> None:
+    shop.merge_all(range(101, 202), base_ref="long", author="rafael", title="Weigh pears")
+    for number in range(101, 202):
+        shop.server.call(
+            "deployments.setPullServices",
+            repository=shop.repository,
+            pull_number=number,
+            services=["scales"],
+        )
+    deploy(shop, 300, "hundred", commit_sha=shop.sha(200))
+    open_page(person, shop, "hundred")
+    left = section(person, "left")
+    assert "#101 Weigh pears rafael, merged" in left
+    assert "belongs to scales" in left
+    assert "And more" not in left
+    deploy(shop, 300, "all", commit_sha=shop.sha(201), environment="staging")
+    open_page(person, shop, "all")
+    assert "And more: the first 100 are shown." in section(person, "left")
+
+
 def test_a_rollback_is_shown_as_one(person: Person, shop: Shop) -> None:
     words = open_page(person, shop, "back")
     assert "rollback" in words

@@ -152,6 +152,40 @@ def test_a_badge_says_whether_it_is_live(person: Person, shop: Shop) -> None:
     assert badge(person, shop, 1, service="other") == "production: never deployed"
 
 
+@pytest.fixture
+def elsewhere(shop: Shop) -> Shop:
+    """A shop whose production is called otherwise: 1 is in prod-eu and prod-us, 2 in prod-eu."""
+    other = Shop(shop.server)
+    other.merge_all([1, 2, 3])
+    other.deploy(2.5, commit_sha=other.sha(2), environment="prod-eu")
+    return other
+
+
+def test_production_is_what_metrics_take_for_it(person: Person, elsewhere: Shop) -> None:
+    assert badge(person, elsewhere, 1) == "prod-eu: live"
+    assert badge(person, elsewhere, 3) == "prod-eu: not yet"
+    assert badge(person, elsewhere, 1, environment="production") == "production: never deployed"
+    assert found(person, elsewhere, deployed="no") == [3]
+    assert found(person, elsewhere, deployed="yes") == [2, 1]
+
+
+def test_of_several_productions_it_is_live_in_all_that_its_branch_is_deployed_to(
+    person: Person, elsewhere: Shop
+) -> None:
+    elsewhere.deploy(3.5, commit_sha=elsewhere.sha(1), environment="prod-us")
+    elsewhere.deploy(3.6, commit_sha=elsewhere.sha(3), environment="staging")
+    elsewhere.merge(9, base_ref="other")
+    elsewhere.deploy(9.5, commit_sha=elsewhere.sha(9), environment="prod-other")
+    assert badge(person, elsewhere, 1) == "production: live"
+    assert badge(person, elsewhere, 2) == "production: live in 1 of 2"
+    assert badge(person, elsewhere, 3) == "production: not yet"
+    assert badge(person, elsewhere, 2, environment="prod-us") == "prod-us: not yet"
+    assert found(person, elsewhere, deployed="no") == [3]
+    assert found(person, elsewhere, deployed="no", environment="prod-us,prod-eu") == [9, 3]
+    person.get(page_of(elsewhere, 2))
+    assert "prod-eu live prod-us not yet staging live" in person.words
+
+
 def test_a_badge_is_text_whatever_its_address_says(person: Person, shop: Shop) -> None:
     said = badge(person, shop, 1, environment="<script>alert(1)</script>")
     assert said == "&lt;script&gt;alert(1)&lt;/script&gt;: never deployed"

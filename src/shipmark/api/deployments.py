@@ -298,7 +298,7 @@ async def list_deployments(call: Call, arguments: ListArguments) -> DeploymentsA
         lambda tx: report.deployments(
             tx,
             DeploymentFilter(
-                environment=arguments.environment,
+                environments=() if arguments.environment is None else (arguments.environment,),
                 source_name=arguments.source_name,
                 success=arguments.success,
                 status=arguments.status,

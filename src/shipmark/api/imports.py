@@ -51,7 +51,8 @@ class RowCounts(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class ImportShape(msgspec.Struct, kw_only=True, frozen=True):
-    """A file and how far its import has come. ``progress`` of what is under way is from 0 to 1."""
+    """A file and how far its import has come. ``progress`` of what is under way is from 0 to 1,
+    and 0 of a preview until it is there."""
 
     id: int
     kind: Kind
@@ -82,7 +83,7 @@ def shape(one: FileImport) -> ImportShape:
         filename=one.filename,
         strict=one.strict,
         size=one.size,
-        progress=one.progress,
+        progress=one.progress or 0.0,
         rows=RowCounts(**one.counts),
         import_warnings=one.warnings,
         failure=one.error,

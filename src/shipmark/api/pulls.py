@@ -158,7 +158,7 @@ async def list_pulls(call: Call, arguments: PullListArguments) -> PullsAnswer:
         author=arguments.author,
         merged=arguments.merged,
         deployed=arguments.deployed,
-        environment=arguments.environment,
+        environments=(arguments.environment,),
         since=arguments.since,
         until=arguments.until,
     )

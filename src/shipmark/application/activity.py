@@ -1,12 +1,11 @@
 """How services and repositories are doing: when each was deployed last, and what is on its way."""
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from shipmark.application import report
-from shipmark.application.activity_queries import Activity
+from shipmark.application.activity_queries import Activity, Standing
 from shipmark.application.forge_ports import ForgeImport
 from shipmark.application.metric_queries import Selection
 from shipmark.application.queries import (
@@ -22,7 +21,10 @@ from shipmark.domain.model import Repository, Service
 
 RECENTLY = timedelta(days=30)
 DRAWN = 500
-"""The newest deployments, on which a timeline is drawn and in which environments are looked for."""
+"""The newest deployments, which are drawn on an axis of time."""
+
+MOST_PLACES = 100
+"""Environments that are told of: those of production, and of the others the last deployed to."""
 
 ON_THE_WAY = 50
 
@@ -55,8 +57,14 @@ class Place:
     environment: str
     last: DeploymentRow
     live: DeploymentRow | None
-    deployments: int
-    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """The environments of something, the last deployed to first; whether there are more."""
+
+    shown: Sequence[Place]
+    has_more: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +82,7 @@ class ServiceView:
 
     service: Service
     deployments: Sequence[DeploymentRow]
-    places: Sequence[Place]
+    places: Places
     comparison: Comparison | None
 
 
@@ -84,7 +92,7 @@ class RepositoryView:
 
     repository: Repository
     deployments: Sequence[DeploymentRow]
-    places: Sequence[Place]
+    places: Places
     forge_import: ForgeImport | None
 
 
@@ -137,12 +145,12 @@ def service_view(
     if not id_:
         raise UnknownMethod(f"There is no service '{identifier}'.")
     newest = tx.reports.deployments(DeploymentFilter(service_id=id_), Page(limit=DRAWN))
-    places = _places(newest)
+    places = _places(tx, newest, tx.activities.places_of_service(id_))
     return ServiceView(
         service=tx.services.get({id_})[id_],
         deployments=newest,
         places=places,
-        comparison=_comparison(tx, id_, [one.environment for one in places], ahead, behind),
+        comparison=_comparison(tx, id_, [one.environment for one in places.shown], ahead, behind),
     )
 
 
@@ -153,26 +161,49 @@ def repository_view(tx: ReadTransaction, name: str) -> RepositoryView:
     return RepositoryView(
         repository=tx.repositories.get({id_})[id_],
         deployments=newest,
-        places=_places(newest),
+        places=_places(tx, newest, tx.activities.places_of_repository(id_)),
         forge_import=tx.forge_imports.get([id_]).get(id_),
     )
 
 
-def _places(newest: Sequence[DeploymentRow]) -> list[Place]:
-    """The environments of deployments, which come newest first: the last deployed to first."""
-    of: dict[str, list[DeploymentRow]] = {}
-    for row in newest:
-        of.setdefault(row.deployment.environment, []).append(row)
-    return [
+def _places(
+    tx: ReadTransaction, newest: Sequence[DeploymentRow], known: Sequence[Standing]
+) -> Places:
+    """The environments that are known, and those of the newest deployments. Only what is not
+    among these is read."""
+    found: dict[str, Standing] = {}
+    for one in [*known, *map(_standing, newest)]:
+        found[one.environment] = _later(found.get(one.environment, one), one)
+    ranked = sorted(
+        found.values(), key=lambda one: (is_production(one.environment), one.last), reverse=True
+    )
+    shown = ranked[:MOST_PLACES]
+    rows = {row.deployment.id: row for row in newest}
+    ids = {id_ for one in shown for _, id_ in (one.last, one.live or one.last)}
+    read = tx.reports.deployments_by_id(sorted(ids - rows.keys()))
+    rows |= {row.deployment.id: row for row in read}
+    places = [
         Place(
-            environment=environment,
-            last=rows[0],
-            live=next((row for row in rows if row.deployment.success), None),
-            deployments=len(rows),
-            failed=Counter(row.deployment.success for row in rows)[False],
+            environment=one.environment,
+            last=rows[one.last[1]],
+            live=None if one.live is None else rows[one.live[1]],
         )
-        for environment, rows in of.items()
+        for one in shown
     ]
+    places.sort(key=lambda one: one.last.deployment.order, reverse=True)
+    return Places(shown=places, has_more=len(ranked) > MOST_PLACES)
+
+
+def _standing(row: DeploymentRow) -> Standing:
+    one = row.deployment
+    at = one.deployed_at, one.id
+    return Standing(one.environment, last=at, live=at if one.success else None)
+
+
+def _later(one: Standing, other: Standing) -> Standing:
+    """Of two standings of an environment, what came last in each respect."""
+    lives = [each.live for each in (one, other) if each.live is not None]
+    return Standing(one.environment, last=max(one.last, other.last), live=max(lives, default=None))
 
 
 def _comparison(

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shipmark.application import report
-from shipmark.application.explain import MOST_CARRIED, explain_deployment
-from shipmark.application.explanation import DeploymentExplanation
+from shipmark.application.explain import MOST_CARRIED, explain_in_rows
+from shipmark.application.explanation import ExplainedInRows, First
 from shipmark.application.ports import MOST_COUNTED
 from shipmark.application.queries import (
     DeploymentRow,
@@ -30,10 +30,10 @@ class DeploymentView:
     """
 
     reported: Reported
-    explanation: DeploymentExplanation
+    explained: ExplainedInRows
     around: Surroundings | None
     neighbours: Sequence[DeploymentRow]
-    taken_back: Sequence[PullRow]
+    taken_back: First[PullRow]
 
 
 def deployment_view(tx: ReadTransaction, id_: int, page: Page) -> DeploymentView:
@@ -47,17 +47,19 @@ def deployment_view(tx: ReadTransaction, id_: int, page: Page) -> DeploymentView
     counted = found.shipped if found.shipped < MOST_COUNTED else 0
     return DeploymentView(
         reported=found,
-        explanation=explain_deployment(tx, row, counted, around),
+        explained=explain_in_rows(tx, row, counted, around),
         around=around,
         neighbours=tx.reports.deployments_around(one, EACH_SIDE),
-        taken_back=_taken_back(tx, around) if around and row.rolled_back else (),
+        taken_back=_taken_back(tx, around) if around and row.rolled_back else First(),
     )
 
 
-def _taken_back(tx: ReadTransaction, around: Surroundings) -> list[PullRow]:
+def _taken_back(tx: ReadTransaction, around: Surroundings) -> First[PullRow]:
     """What lies between where a rollback reaches and where its lane had come."""
     if around.mark is None:
-        return []
+        return First()
     own = around.placed.window
     between = replace(own, opened=own.reached, reached=around.mark.reached)
-    return tx.explanations.carried_pulls(between, around.placed.lane, Page(limit=MOST_CARRIED))
+    page = Page(limit=MOST_CARRIED + 1)
+    found = tx.explanations.carried_pulls(between, around.placed.lane, page)
+    return First.of(found, MOST_CARRIED)

@@ -7,7 +7,9 @@ from shipmark.application.attribute import Evidence
 from shipmark.application.explanation import (
     DeploymentExplanation,
     DirectCommits,
+    ExplainedInRows,
     ExplainedWindow,
+    First,
     LeftOut,
     ListedCommit,
     MatchedCommit,
@@ -54,10 +56,18 @@ def explain_deployment(
 ) -> DeploymentExplanation:
     """Explain one deployment as it stands now: ``shipped`` is how many pull requests it ships,
     ``around`` what stands beside it in its lane."""
+    return explain_in_rows(tx, row, shipped, around).explanation
+
+
+def explain_in_rows(
+    tx: ReadTransaction, row: DeploymentRow, shipped: int, around: Surroundings | None
+) -> ExplainedInRows:
+    """The same, with the rows of the pull requests that it tells of."""
     one = row.deployment
     evidence = Evidence(tx, [one])
     match = evidence.match(one)
-    left_out = tx.explanations.left_out(around.placed.window, MOST_LEFT_OUT) if around else []
+    left_out = First.of(_left_out_of(tx, around), MOST_LEFT_OUT)
+    carried = First.of([] if one.success else _carried(tx, row, match), MOST_CARRIED)
     explanation = DeploymentExplanation(
         method=one.method,
         status=one.attribution.status,
@@ -65,13 +75,16 @@ def explain_deployment(
         matched=_matched(row, match.found) if match and match.found else None,
         candidates=tuple(_matched(row, each) for each in match.candidates) if match else (),
         window=_explain_window(row, around) if around else None,
-        left_out=tuple(_left_out(each) for each in left_out),
-        carried=() if one.success else _carried(tx, row, match),
+        left_out=tuple(_left_out(each) for each in left_out.rows),
+        carried=tuple(each.pull.number for each in carried.rows),
         listed=tuple(_listed(sha, evidence.of(one, sha)) for sha in one.merge_commit_shas),
         direct_commits=_direct_commits(tx, around.placed) if around else None,
         words=(),
     )
-    return replace(explanation, words=tuple(deployment_words(row, explanation, shipped)))
+    words = tuple(deployment_words(row, explanation, shipped, carried.rows))
+    return ExplainedInRows(
+        explanation=replace(explanation, words=words), left_out=left_out, carried=carried
+    )
 
 
 def _matched(row: DeploymentRow, candidate: Candidate) -> MatchedCommit:
@@ -108,6 +121,11 @@ def _direct_commits(tx: ReadTransaction, placed: PlacedWindow) -> DirectCommits:
     return DirectCommits(count=min(count, MOST_COUNTED), more=count > MOST_COUNTED)
 
 
+def _left_out_of(tx: ReadTransaction, around: Surroundings | None) -> list[LeftOutPull]:
+    """What its window does not ship: one more than is told of, if there are more."""
+    return tx.explanations.left_out(around.placed.window, MOST_LEFT_OUT + 1) if around else []
+
+
 def _left_out(row: LeftOutPull) -> LeftOut:
     return LeftOut(
         number=row.number,
@@ -118,17 +136,18 @@ def _left_out(row: LeftOutPull) -> LeftOut:
     )
 
 
-def _carried(tx: ReadTransaction, row: DeploymentRow, match: Match | None) -> tuple[int, ...]:
-    """What a failed deployment would have shipped, had it succeeded."""
+def _carried(tx: ReadTransaction, row: DeploymentRow, match: Match | None) -> list[PullRow]:
+    """What a failed deployment would have shipped, had it succeeded, in the order of merging: one
+    more than is told of, if there are more."""
     one = row.deployment
     if one.method is Method.MERGE_COMMIT_SHAS:
         listed = tx.reports.pulls_by_id(tx.deployments.listed_pulls([one.id]).get(one.id, set()))
-        return tuple(sorted(each.pull.number for each in listed))
+        return sorted(listed, key=lambda each: (each.pull.position or BEGINNING, each.repository))
     default_branch = row.repository.default_branch if row.repository else None
     reached = reach(replace(one, success=True), default_branch, match)
     if isinstance(reached, Reason):
-        return ()
-    return tuple(each.pull.number for point in reached for each in _carried_by(tx, row, point))
+        return []
+    return [each for point in reached for each in _carried_by(tx, row, point)]
 
 
 def _carried_by(tx: ReadTransaction, row: DeploymentRow, point: Reach) -> list[PullRow]:
@@ -147,7 +166,7 @@ def _carried_by(tx: ReadTransaction, row: DeploymentRow, point: Reach) -> list[P
         reached=point.position,
         opened=min(mark.reached if mark else BEGINNING, point.position),
     )
-    return tx.explanations.carried_pulls(window, key, Page(limit=MOST_CARRIED))
+    return tx.explanations.carried_pulls(window, key, Page(limit=MOST_CARRIED + 1))
 
 
 def _listed(sha: str, candidates: Sequence[Candidate]) -> ListedCommit:

@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
 
-from shipmark.application.queries import DeploymentRow, PullRow
+from shipmark.application.queries import DeploymentRow, LeftOutPull, PullRow
 from shipmark.domain.model import MatchRule, Method, Reason, Status
+
+Row = TypeVar("Row")
 
 MOST_IN_WORDS = 20
 CLOCK = "%Y-%m-%d %H:%M:%S UTC"
@@ -111,6 +114,28 @@ class DeploymentExplanation:
     words: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class First(Generic[Row]):
+    """The first of some rows, and whether there are more."""
+
+    rows: Sequence[Row] = ()
+    has_more: bool = False
+
+    @classmethod
+    def of(cls, found: Sequence[Row], most: int) -> "First[Row]":
+        """The first of what was found, which is one more than that if there are more."""
+        return cls(found[:most], len(found) > most)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedInRows:
+    """An explanation, with all that is known of the pull requests that it tells numbers of."""
+
+    explanation: DeploymentExplanation
+    left_out: First[LeftOutPull]
+    carried: First[PullRow]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """A pull request in one service and environment: shipped by what, or why not yet.
@@ -136,7 +161,10 @@ class PullExplanation:
 
 
 def deployment_words(
-    row: DeploymentRow, explained: DeploymentExplanation, shipped: int
+    row: DeploymentRow,
+    explained: DeploymentExplanation,
+    shipped: int,
+    carried: Sequence[PullRow],
 ) -> Iterator[str]:
     """A deployment's explanation, sentence by sentence."""
     one = row.deployment
@@ -157,9 +185,9 @@ def deployment_words(
     if explained.left_out:
         why = _first([_left_out_words(each) for each in explained.left_out], "; ")
         yield f"Left out of its window: {why}."
-    if explained.carried:
-        carried = _first([f"#{number}" for number in explained.carried])
-        yield f"Had it succeeded it would have shipped {carried}."
+    if carried:
+        numbers = _first([_number(row, each) for each in carried])
+        yield f"Had it succeeded it would have shipped {numbers}."
 
 
 def _how(row: DeploymentRow) -> str:
@@ -210,6 +238,11 @@ def _left_out_words(each: LeftOut) -> str:
     if each.listed_by is not None:
         return f"#{each.number} was listed by '{each.listed_by}'"
     return f"#{each.number} belongs to {', '.join(each.services)}"
+
+
+def _number(row: DeploymentRow, each: PullRow) -> str:
+    """A pull request by its number, and by its repository where the deployment names none."""
+    return f"{'' if row.repository else each.repository}#{each.pull.number}"
 
 
 def _yet(status: Status) -> str:

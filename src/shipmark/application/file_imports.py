@@ -98,8 +98,11 @@ class FileImport:
     version: int = 0
 
     @property
-    def progress(self) -> float:
-        """How much of what is under way is done; 1 where nothing is."""
+    def progress(self) -> float | None:
+        """How much of what is under way is done; 1 where nothing is. None: nobody knows of a
+        preview, most of which is not about one row after the other."""
+        if self.state is State.PREVIEWING:
+            return None
         counts = self.counts
         done, all_ = 1, 1
         if self.state in (State.UPLOADED, State.VALIDATING):

@@ -33,12 +33,14 @@ class Page:
 class DeploymentFilter:
     """Which deployments; what is None does not matter. ``until`` is exclusive.
 
-    ``ids`` are those that a search found.
+    ``environments`` are names; without any, they do not matter. Of ``repository_id`` are those
+    that name it, and those that name none and list a pull request of it. ``ids`` are those that a
+    search found.
     """
 
     service_id: int | None = None
     repository_id: int | None = None
-    environment: str | None = None
+    environments: tuple[str, ...] = ()
     source_name: str | None = None
     success: bool | None = None
     status: Status | None = None
@@ -53,8 +55,10 @@ class PullFilter:
     """Which pull requests; what is None does not matter.
 
     ``since`` (inclusive) and ``until`` (exclusive) are about when they merged. ``deployed`` asks
-    whether any deployment shipped them to ``environment``, of ``service_id`` if that is given;
-    ``service_id`` without it asks for those assigned to the service.
+    whether any deployment shipped them to any of ``environments``, of ``service_id`` if that is
+    given; without names, they are those of production, as in `metric_queries.Selection`. Not
+    deployed by a service is only what may go to it. ``service_id`` without ``deployed`` asks for
+    those assigned to the service.
     """
 
     repository_id: int | None = None
@@ -63,7 +67,7 @@ class PullFilter:
     merged: bool | None = None
     service_id: int | None = None
     deployed: bool | None = None
-    environment: str | None = None
+    environments: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     ids: frozenset[int] | None = None
@@ -112,6 +116,8 @@ class LeftOutPull:
 
     number: int
     title: str | None
+    author: str | None
+    merged_at: datetime
     services: tuple[str, ...]
     listed_by: str | None
 
@@ -170,10 +176,7 @@ class Reports(Protocol):
     def deployments_by_id(self, ids: Collection[int]) -> list[DeploymentRow]: ...
 
     def deployments_around(self, deployment: Deployment, each_side: int) -> list[DeploymentRow]:
-        """A deployment among those of its service and environment, the newest first.
-
-        Only the nearest hundreds of the service are looked at.
-        """
+        """A deployment among those of its service and environment, the newest first."""
 
     def placed_windows(self, deployment_id: int) -> list[PlacedWindow]: ...
 

@@ -1,4 +1,8 @@
-"""Where a pull request is, and whether that means that it is live."""
+"""Where a pull request is, and whether that means that it is live.
+
+A place is a service in an environment. It is live in an environment, or in production, which may
+be several, if it is in all the places there that it is for.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +12,12 @@ from shipmark.application import report
 from shipmark.application.explain import explain_shipped_pull
 from shipmark.application.explanation import PullExplanation, Target
 from shipmark.application.queries import DeploymentRow, PullRow, ReadTransaction
+from shipmark.domain.incidents import is_production
+from shipmark.domain.model import DEFAULT_ENVIRONMENT
 
 
 class Verdict(StrEnum):
-    """Whether a pull request is live in an environment."""
+    """Whether a pull request is live somewhere."""
 
     LIVE = "live"
     PARTLY = "partly live"
@@ -22,12 +28,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Liveness:
-    """The verdict for an environment: shipped to so many of the services that it is for."""
+    """The verdict for an environment: shipped to so many of the places that it is for."""
 
     environment: str
     verdict: Verdict
     shipped: int
-    services: int
+    places: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,30 +49,44 @@ class Whereabouts:
         """Those it may be in, or is in already."""
         return sorted({one.environment for one in self.explanation.targets if _is_for(one)})
 
-    def liveness(self, environment: str, service: str | None = None) -> Liveness:
-        """Whether it is live in an environment, in all its services or in one."""
+    def liveness(self, environment: str | None = None, service: str | None = None) -> Liveness:
+        """Whether it is live in an environment, in all its services or in one. Without an
+        environment it is that of production, or all of them together."""
         targets = [
             one
             for one in self.explanation.targets
-            if one.environment == environment and service in (None, one.service) and _is_for(one)
+            if (
+                is_production(one.environment)
+                if environment is None
+                else one.environment == environment
+            )
+            and service in (None, one.service)
+            and _is_for(one)
         ]
-        services = {one.service for one in targets}
-        shipped = {one.service for one in targets if one.shipped_by is not None}
+        if environment is None:
+            names = {one.environment for one in targets}
+            environment = names.pop() if len(names) == 1 else DEFAULT_ENVIRONMENT
+        places = {_place(one) for one in targets}
+        shipped = {_place(one) for one in targets if one.shipped_by is not None}
         return Liveness(
             environment=environment,
-            verdict=self._verdict(len(shipped), len(services)),
+            verdict=self._verdict(len(shipped), len(places)),
             shipped=len(shipped),
-            services=len(services),
+            places=len(places),
         )
 
-    def _verdict(self, shipped: int, services: int) -> Verdict:
+    def _verdict(self, shipped: int, places: int) -> Verdict:
         if not self.explanation.merged:
             return Verdict.NOT_MERGED
-        if not services:
+        if not places:
             return Verdict.NOWHERE
-        if shipped == services:
+        if shipped == places:
             return Verdict.LIVE
         return Verdict.PARTLY if shipped else Verdict.NOT_YET
+
+
+def _place(target: Target) -> tuple[str, str]:
+    return target.service, target.environment
 
 
 def _is_for(target: Target) -> bool:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import fstat
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -84,7 +85,9 @@ def backfill(
             return
         with _opened(file or "-") as content:
             name = None if file == "-" else Path(file or "").name
-            begun = target.upload(kind, content, name, mapping_of("--map", map_), strict=strict)
+            mapping = mapping_of("--map", map_)
+            with _uploading(content) as counted:
+                begun = target.upload(kind, counted, name, mapping, strict=strict)
         _import(target, begun, dry_run=dry_run)
 
 
@@ -99,6 +102,25 @@ def _opened(file: str) -> Iterator[BinaryIO]:
         raise typer.BadParameter(f"{file} cannot be read: {error.strerror}.") from None
     with opened:
         yield opened
+
+
+@contextmanager
+def _uploading(content: BinaryIO) -> Iterator[BinaryIO]:
+    """The file, with a bar of how much of it was read; of standard input nobody knows how much
+    there is."""
+    with _bar() as bar:
+        size = fstat(content.fileno()).st_size if content is not sys.stdin.buffer else 0
+        task = bar.add_task("uploading", total=size or None)
+        yield bar.wrap_file(content, size, task_id=task) if size else content
+
+
+def _bar() -> Progress:
+    """Seen on a terminal, until it is done."""
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn()),
+        *(TaskProgressColumn(), TimeElapsedColumn()),
+    )
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _import(target: Target, begun: ImportShape, *, dry_run: bool) -> None:
@@ -123,17 +145,16 @@ def _import(target: Target, begun: ImportShape, *, dry_run: bool) -> None:
 
 def _followed(target: Target, one: ImportShape) -> ImportShape:
     """The import once there is nothing left to do."""
-    columns = (
-        *(TextColumn("{task.description}"), BarColumn()),
-        *(TaskProgressColumn(), TimeElapsedColumn()),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task(one.state.value, total=1.0)
+    with _bar() as bar:
         while one.state in UNDER_WAY:
-            bar.update(task, completed=one.progress, description=one.state.value)
-            one = target.go_on(one.id)
+            # A bar for each state: one cannot be told later that nobody knows how much there is.
+            total = None if one.state is State.PREVIEWING else 1.0
+            task = bar.add_task(one.state.value, total=total)
+            was = one.state
+            while one.state is was:
+                bar.update(task, completed=one.progress)
+                one = target.go_on(one.id)
+            bar.remove_task(task)
     if one.state is State.FAILED:
         raise TargetTrouble(one.failure or "The import failed.")
     return one

@@ -100,7 +100,14 @@ def _left_out() -> Select[Any]:
         .scalar_subquery()
     )
     return (
-        select(pulls.c.id, pulls.c.number, pulls.c.title, listed_by.label("listed_by"))
+        select(
+            pulls.c.id,
+            pulls.c.number,
+            pulls.c.title,
+            pulls.c.author,
+            pulls.c.merged_at,
+            listed_by.label("listed_by"),
+        )
         .select_from(looked_at.join(pulls, pulls.c.id == looked_at.c.id).join(this, true()))
         .where(*own, not_(and_(of_service(), ~listing_earlier().exists())))
         .order_by(*POSITION)
@@ -182,6 +189,8 @@ class Explanations:
             LeftOutPull(
                 number=row.number,
                 title=row.title,
+                author=row.author,
+                merged_at=row.merged_at,
                 services=assigned.get(row.id, ()),
                 listed_by=row.listed_by,
             )

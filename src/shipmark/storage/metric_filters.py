@@ -46,7 +46,7 @@ def counted(selection: Selection) -> list[ColumnElement[bool]]:
     """What a deployment must fulfil beside being in a place that is asked about."""
     conditions: list[ColumnElement[bool]] = []
     if selection.repository_id is not None:
-        conditions.append(_of_repository(selection.repository_id))
+        conditions.append(of_repository(selection.repository_id))
     if selection.source_name is not None:
         conditions.append(deployments.c.source_name == selection.source_name)
     if selection.author is not None:
@@ -54,8 +54,13 @@ def counted(selection: Selection) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _of_repository(repository_id: int) -> ColumnElement[bool]:
+def of_repository(repository_id: int) -> ColumnElement[bool]:
     """It names the repository, or names none and lists a pull request of it."""
+    return or_(deployments.c.repository_id == repository_id, lists_of(repository_id))
+
+
+def lists_of(repository_id: int) -> ColumnElement[bool]:
+    """It names no repository and lists a pull request of this one."""
     listed = has_any(
         select(true())
         .select_from(deployment_pulls.join(pulls, pulls.c.id == deployment_pulls.c.pull_id))
@@ -66,10 +71,7 @@ def _of_repository(repository_id: int) -> ColumnElement[bool]:
         deployment_pulls,
         pulls,
     )
-    return or_(
-        deployments.c.repository_id == repository_id,
-        and_(deployments.c.repository_id.is_(None), listed),
-    )
+    return and_(deployments.c.repository_id.is_(None), listed)
 
 
 def ships(condition: ColumnElement[bool]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -119,6 +121,12 @@ def of_lanes(selection: Selection) -> list[ColumnElement[bool]]:
     return conditions
 
 
+def deployed_from(selection: Selection) -> list[ColumnElement[bool]]:
+    """The same lanes, but for those of which all deployments are gone again."""
+    has_windows = exists().where(windows.c.lane_id == lanes.c.id).correlate_except(windows)
+    return [*of_lanes(selection), has_windows]
+
+
 def is_listed(selection: Selection) -> ColumnElement[bool]:
     """A successful deployment of the service to the environments lists the pull request."""
     return is_listed_by(*in_place(selection))
@@ -150,7 +158,7 @@ def is_from_branch(selection: Selection) -> ColumnElement[bool]:
         .where(
             lanes.c.repository_id == pulls.c.repository_id,
             lanes.c.branch == pulls.c.base_ref,
-            *of_lanes(selection),
+            *deployed_from(selection),
         )
         .correlate_except(lanes)
     )

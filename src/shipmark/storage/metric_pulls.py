@@ -29,6 +29,7 @@ from shipmark.storage.columns import Instant
 from shipmark.storage.metric_edges import as_number
 from shipmark.storage.metric_filters import (
     belongs_to_none,
+    deployed_from,
     in_place,
     is_from_branch,
     is_listed,
@@ -73,7 +74,7 @@ def _merged_to_branches(selection: Selection, period: Period) -> Select[Any]:
     branches, whatever merged elsewhere."""
     branches = (
         select(lanes.c.repository_id, lanes.c.branch)
-        .where(*of_lanes(selection))
+        .where(*deployed_from(selection))
         .distinct()
         .subquery()
     )

@@ -3,7 +3,17 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    case,
+    func,
+    literal,
+    select,
+    tuple_,
+    union_all,
+)
 
 from shipmark.application.queries import (
     DeploymentFilter,
@@ -16,10 +26,11 @@ from shipmark.application.queries import (
     ReachedCommit,
 )
 from shipmark.application.rule_ports import NamedRule
-from shipmark.domain.model import Deployment, Repository, Service
+from shipmark.domain.model import BEGINNING, Deployment, Repository, Service
+from shipmark.storage.columns import Instant
 from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.deployment_rows import DeploymentRows
-from shipmark.storage.filters import deployment_conditions, pull_conditions
+from shipmark.storage.filters import deployment_parts, pull_conditions
 from shipmark.storage.lanes import KEY, key_of
 from shipmark.storage.path_rules import PathRuleSets
 from shipmark.storage.pull_rows import PullRows
@@ -35,9 +46,6 @@ from shipmark.storage.windows import window_of
 
 NEWEST_FIRST = (deployments.c.deployed_at, deployments.c.reference_id)
 LAST_MERGED_FIRST = (pulls.c.listed_at, pulls.c.id)
-
-NEAREST = 500
-"""Deployments of a service among which those of one environment are looked for."""
 
 _SHIPPING = shipping()
 
@@ -65,11 +73,16 @@ class Reports:
         self._path_rules = path_rules
 
     def deployments(self, filter_: DeploymentFilter, page: Page) -> list[DeploymentRow]:
-        query = select(deployments.c.id).where(*deployment_conditions(filter_))
-        if page.after is not None:
-            query = query.where(tuple_(*NEWEST_FIRST) < sent_row(page.after, like=NEWEST_FIRST))
-        query = query.order_by(*(column.desc() for column in NEWEST_FIRST)).limit(page.limit)
-        return self._deployment_rows.of(query)
+        of_repository = filter_.repository_id is not None
+        parts = [
+            _newest(part, page, of_repository=of_repository) for part in deployment_parts(filter_)
+        ]
+        if len(parts) == 1:
+            return self._deployment_rows.of(parts[0])
+        parts = [parts[0], *(part.where(_from_end_of(parts[0], page)) for part in parts[1:])]
+        found = union_all(*(select(part.subquery()) for part in parts)).subquery()
+        order = (found.c.deployed_at.desc(), found.c.reference_id.desc())
+        return self._deployment_rows.of(select(found.c.id).order_by(*order).limit(page.limit))
 
     def deployment(
         self, *, id_: int | None = None, reference_id: str | None = None
@@ -178,24 +191,42 @@ class Reports:
         return self._path_rules.page(page)
 
 
+def _newest(
+    conditions: Sequence[ColumnElement[bool]], page: Page, *, of_repository: bool
+) -> Select[Any]:
+    """A page of the deployments that fulfil conditions, the newest first."""
+    query = select(deployments.c.id, *NEWEST_FIRST).where(*conditions)
+    if page.after is not None:
+        query = query.where(tuple_(*NEWEST_FIRST) < sent_row(page.after, like=NEWEST_FIRST))
+    # All are of one repository, or of none. That it comes first in the order makes no difference
+    # but to PostgreSQL, which would not see that `ix_deployments_repository` has those of none in
+    # this order.
+    first = [deployments.c.repository_id] if of_repository else []
+    order = (column.desc() for column in (*first, *NEWEST_FIRST))
+    return query.order_by(*order).limit(page.limit)
+
+
+def _from_end_of(newest: Select[Any], page: Page) -> ColumnElement[bool]:
+    """The deployment is no older than the last of a page that is full: what is older will not be
+    on it, and is not looked at."""
+    found = newest.subquery()
+    end = case((func.count() >= page.limit, func.min(found.c.deployed_at)))
+    last = select(end).select_from(found).scalar_subquery()
+    return deployments.c.deployed_at >= func.coalesce(last, literal(BEGINNING.at, Instant))
+
+
 def _near(deployment: Deployment, most: int, *, earlier: bool) -> Select[Any]:
-    """The nearest deployments of its service and environment on one side of a deployment."""
+    """The nearest deployments of its service and environment on one side of a deployment: those
+    next to it in `ix_deployments_place`."""
     itself, place = sent_row(deployment.order, like=NEWEST_FIRST), tuple_(*NEWEST_FIRST)
-    of_service = (
-        select(deployments.c.id, deployments.c.environment, *NEWEST_FIRST)
+    nearest = (
+        select(deployments.c.id)
         .where(
             deployments.c.service_id == deployment.service_id,
+            deployments.c.environment == deployment.environment,
             place < itself if earlier else place > itself,
         )
         .order_by(*(column.desc() if earlier else column.asc() for column in NEWEST_FIRST))
-        .limit(NEAREST)
-        .subquery()
-    )
-    order = (of_service.c.deployed_at, of_service.c.reference_id)
-    nearest = (
-        select(of_service.c.id)
-        .where(of_service.c.environment == deployment.environment)
-        .order_by(*(column.desc() if earlier else column.asc() for column in order))
         .limit(most)
     )
     return select(nearest.subquery().c.id)

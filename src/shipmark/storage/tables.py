@@ -216,6 +216,8 @@ deployments = Table(
     # Reads page through deployments newest first, under any of these filters.
     Index("ix_deployments_order", "deployed_at", "reference_id"),
     Index("ix_deployments_service", "service_id", "deployed_at", "reference_id"),
+    # What is, or was, in an environment of a service, and which environments it has.
+    Index("ix_deployments_place", "service_id", "environment", "deployed_at", "reference_id"),
     Index("ix_deployments_repository", "repository_id", "deployed_at", "reference_id"),
     Index("ix_deployments_status", "attribution_status", "deployed_at", "reference_id"),
     # An import asks: which deployments name a commit that starts like this one?

@@ -21,11 +21,15 @@ from sqlalchemy import (
     literal,
     select,
     true,
+    union,
 )
 
+from shipmark.application.metric_queries import Selection
 from shipmark.application.queries import PullFilter
 from shipmark.domain.model import BEGINNING
 from shipmark.storage.columns import Instant
+from shipmark.storage.filters import selection_of
+from shipmark.storage.metric_filters import deployed_from, of_lanes
 from shipmark.storage.shipped import POSITION
 from shipmark.storage.statements import at_or_before, before, knows_lateral
 from shipmark.storage.tables import lanes, pull_services, pulls, repositories, windows
@@ -39,31 +43,37 @@ def undeployed(
     connection: Connection, filter_: PullFilter, conditions: Conditions
 ) -> tuple[Select[Any], Select[Any]]:
     """What no window holds and fulfils other conditions, in two parts that share nothing."""
-    wanted = {
-        lanes.c.environment: filter_.environment,
-        lanes.c.repository_id: filter_.repository_id,
-        lanes.c.branch: filter_.base_ref,
-        lanes.c.service_id: filter_.service_id,
-    }
-    of_lanes = [column == value for column, value in wanted.items() if value is not None]
+    selection = selection_of(filter_)
+    lanes_asked = of_lanes(selection)
+    if filter_.base_ref is not None:
+        lanes_asked.append(lanes.c.branch == filter_.base_ref)
     return not_reached(
-        connection, of_lanes, conditions, repository_id=filter_.repository_id, since=filter_.since
+        connection,
+        lanes_asked,
+        conditions,
+        repository_id=filter_.repository_id,
+        since=filter_.since,
+        branches=None if filter_.service_id is None else _branches_for(selection),
     )
 
 
 def not_reached(
     connection: Connection,
-    of_lanes: Conditions,
+    lanes_asked: Conditions,
     conditions: Conditions,
     *,
     repository_id: int | None,
     since: datetime | None,
+    branches: CTE | None = None,
 ) -> tuple[Select[Any], Select[Any]]:
     """What no window of these lanes holds, in the same two parts. ``since`` is where the first is
-    to begin to look, if nothing that merged before then is wanted."""
-    marks = marks_of(of_lanes)
+    to begin to look, if nothing that merged before then is wanted; ``branches`` are those on which
+    it is to look, if they are not all of the repository."""
+    marks = marks_of(lanes_asked)
     highest = _highest(marks)
-    shipped = _shipped(_branches(repository_id), highest, since)
+    if branches is None:
+        branches = _branches(repository_id)
+    shipped = _shipped(branches, highest, since)
     passed_over = _passed_over(marks, highest).where(*conditions)
     return _above(connection, shipped, conditions), passed_over
 
@@ -174,6 +184,21 @@ def _highest(marks: CTE) -> CTE:
         .where(ranked.c.place == 1)
         .cte("highest")
     )
+
+
+def _branches_for(selection: Selection) -> CTE:
+    """The branches on which there may be what is to go to a service: those that it is deployed
+    from, and those of what is assigned to it. However long the others are, they are left alone."""
+    of_pulls = [pull_services.c.service_id == selection.service_id]
+    if selection.repository_id is not None:
+        of_pulls.append(pulls.c.repository_id == selection.repository_id)
+    deployed = select(lanes.c.repository_id, lanes.c.branch).where(*deployed_from(selection))
+    assigned = (
+        select(pulls.c.repository_id, pulls.c.base_ref)
+        .select_from(pull_services.join(pulls, pulls.c.id == pull_services.c.pull_id))
+        .where(*of_pulls)
+    )
+    return union(deployed, assigned).cte("branches")
 
 
 def _branches(repository_id: int | None) -> CTE:

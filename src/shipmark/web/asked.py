@@ -39,7 +39,7 @@ def asked(
         zone=fields.zone("tz") or UTC,
         service=service or fields.text("service"),
         repository=repository or fields.text("repository"),
-        environments=_names(fields.text("environment")),
+        environments=fields.names("environment"),
         source=fields.text("source"),
         author=fields.text("author"),
         include_baseline=fields.flag("include_baseline") or False,
@@ -58,10 +58,6 @@ def _granularity(since: datetime | None, until: datetime) -> Granularity:
     if since is None or until - since <= COARSER_AFTER:
         return Granularity.DAY
     return Granularity.WEEK
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for one in (text or "").split(",") if (name := one.strip())))
 
 
 async def unknown_service(visit: Visit) -> str | None:

@@ -29,18 +29,20 @@ PADDING = 12
 
 
 async def badge(visit: Visit) -> Response:
-    """The badge of a pull request in an environment, of one service or of all it is for."""
-    asked = visit.query.text("environment") or DEFAULT_ENVIRONMENT
+    """The badge of a pull request in an environment, or in production; of one service or of all
+    it is for."""
+    asked = visit.query.text("environment")
+    named = asked or DEFAULT_ENVIRONMENT
     if not await _may_look(visit):
-        return _picture(asked, "no access", UNKNOWN, status=401)
+        return _picture(named, "no access", UNKNOWN, status=401)
     try:
         found = await visit.read(
             lambda tx: whereabouts(tx, visit.path("repository"), visit.path("number"))
         )
     except NotFound:
-        return _picture(asked, "unknown", UNKNOWN, status=404)
+        return _picture(named, "unknown", UNKNOWN, status=404)
     liveness = found.liveness(asked, visit.query.text("service"))
-    return _picture(asked, _told(liveness), COLOURS[liveness.verdict])
+    return _picture(liveness.environment, _told(liveness), COLOURS[liveness.verdict])
 
 
 async def _may_look(visit: Visit) -> bool:
@@ -58,7 +60,7 @@ def _reads(tx: ReadTransaction, secret: str) -> bool:
 
 def _told(liveness: Liveness) -> str:
     if liveness.verdict is Verdict.PARTLY:
-        return f"live in {liveness.shipped} of {liveness.services}"
+        return f"live in {liveness.shipped} of {liveness.places}"
     return liveness.verdict
 
 

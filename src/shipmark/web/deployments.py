@@ -78,7 +78,7 @@ def question(fields: Fields) -> Question:
     since, until = fields.times()
     return Question(
         filter=DeploymentFilter(
-            environment=fields.text("environment"),
+            environments=fields.names("environment"),
             source_name=fields.text("source"),
             success=fields.flag("success"),
             status=fields.choice("status", Status),

@@ -18,6 +18,9 @@ from shipmark.domain.model import LAST_NUMBER
 Choice = TypeVar("Choice", bound=StrEnum)
 
 LONGEST = 255
+LONGEST_LIST = 8000
+"""Characters of a list of names: about as many as an address may have."""
+
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 YES_OR_NO = {"yes": True, "no": False}
 
@@ -31,11 +34,20 @@ class Fields:
 
     def text(self, name: str) -> str | None:
         """One line of text; a blank counts as absent."""
+        return self._line(name, LONGEST)
+
+    def _line(self, name: str, longest: int) -> str | None:
         text = self.sent.get(name, "").strip()
-        if "\0" in text or len(text) > LONGEST:
-            self._wrong(name, f"at most {LONGEST} characters, without NUL")
+        if "\0" in text or len(text) > longest:
+            self._wrong(name, f"at most {longest} characters, without NUL")
             return None
         return text or None
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """Names with commas between, each once."""
+        text = self._line(name, LONGEST_LIST)
+        names = (one.strip() for one in (text or "").split(","))
+        return tuple(dict.fromkeys(one for one in names if one))
 
     def number(self, name: str) -> int | None:
         """A whole number, not negative."""

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from shipmark.application.overview import Overview, overview
 from shipmark.domain.metrics import Waiting
+from shipmark.domain.model import DEFAULT_ENVIRONMENT
 from shipmark.web.asked import FILTERS, PLACES, RANGES, TIMES, asked, chosen_range, unknown_service
 from shipmark.web.charts.distribution import distribution
 from shipmark.web.charts.over_time import columns_over_time
@@ -73,10 +74,10 @@ def _rows_of(visit: Visit, found: Overview) -> dict[str, str]:
     times = {"since": period.since.astimezone(UTC).isoformat().replace("+00:00", "Z")}
     if "until" in visit.query.kept(*TIMES):
         times["until"] = period.until.isoformat().replace("+00:00", "Z")
-    named = found.measurement.environments
-    if len(named) == 1:
-        said["environment"] = named[0]
+    # Pull requests that name no environment are those of production, as metrics are; deployments
+    # are those of all.
     of_pulls = {name: text for name, text in said.items() if name != "source"}
+    said["environment"] = ",".join(found.measurement.environments) or DEFAULT_ENVIRONMENT
     return {
         "all": visit.link("/deployments", **said, **times),
         "pending": visit.link("/deployments", **said, **times, status="pending"),

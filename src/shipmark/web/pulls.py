@@ -11,7 +11,7 @@ from shipmark.application.search import NEWEST, Found, find_pulls
 from shipmark.application.whereabouts import Whereabouts, whereabouts
 from shipmark.domain.errors import PullNotFound, RepositoryNotFound
 from shipmark.domain.incidents import is_production
-from shipmark.domain.model import BEGINNING, DEFAULT_ENVIRONMENT
+from shipmark.domain.model import BEGINNING
 from shipmark.web.asked import unknown_service
 from shipmark.web.fields import Fields, cursor_text
 from shipmark.web.visit import Visit
@@ -59,7 +59,6 @@ async def explorer(visit: Visit) -> Response:
         filters=fields.kept(*FILTERS),
         deployed=DEPLOYED,
         newest=NEWEST,
-        default_environment=DEFAULT_ENVIRONMENT,
     )
 
 
@@ -72,7 +71,7 @@ def _filter(fields: Fields) -> PullFilter:
     return PullFilter(
         author=fields.text("author"),
         deployed=fields.flag("deployed"),
-        environment=fields.text("environment") or DEFAULT_ENVIRONMENT,
+        environments=fields.names("environment"),
         since=since,
         until=until,
     )
@@ -97,7 +96,7 @@ async def shown(visit: Visit) -> Response:
     lives = [found.liveness(one) for one in sorted(found.environments, key=_production_first)]
     is_placed = found.row.pull.merged_at is not None or bool(found.shipping)
     if not lives or not is_placed:
-        lives = [found.liveness(DEFAULT_ENVIRONMENT)]
+        lives = [found.liveness()]
     return visit.render(
         "pull.html",
         found=found,

@@ -45,7 +45,6 @@ async def shown(visit: Visit) -> Response:
         chart=await visit.drawn(
             deployments(
                 view.deployments,
-                view.places,
                 title=timeline_title(view.deployments),
                 with_service=True,
             )

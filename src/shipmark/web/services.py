@@ -54,7 +54,6 @@ async def shown(visit: Visit) -> Response:
         chart=await visit.drawn(
             deployments(
                 view.deployments,
-                view.places,
                 title=timeline_title(view.deployments),
                 with_service=False,
             )
@@ -63,7 +62,7 @@ async def shown(visit: Visit) -> Response:
         else None,
         tiles=figures,
         waiting=waiting,
-        environments=[(one.environment, one.environment) for one in view.places],
+        environments=[(one.environment, one.environment) for one in view.places.shown],
         range=chosen_range(visit),
         ranges=RANGES,
         filters=visit.query.kept("range", "since", "until"),

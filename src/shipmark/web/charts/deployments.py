@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from shipmark.application.activity import Place
 from shipmark.application.queries import DeploymentRow
+from shipmark.domain.model import Deployment
 from shipmark.web.charts.specification import Chart, specification
 from shipmark.web.words import count, exact, iso
 
@@ -15,10 +15,12 @@ DAYS_ALONE = timedelta(days=6)
 """A longer axis has marks a day or more apart."""
 
 
-def deployments(
-    newest: Sequence[DeploymentRow], places: Sequence[Place], *, title: str, with_service: bool
-) -> Chart:
-    """A mark for each deployment, by what became of it. The table has a row an environment."""
+def deployments(newest: Sequence[DeploymentRow], *, title: str, with_service: bool) -> Chart:
+    """A mark for each of these deployments, which come newest first, by what became of it. The
+    table has a row an environment, the last deployed to first."""
+    places: dict[str, list[Deployment]] = {}
+    for row in newest:
+        places.setdefault(row.deployment.environment, []).append(row.deployment)
     values = [
         {
             "at": iso(row.deployment.deployed_at),
@@ -47,7 +49,7 @@ def deployments(
                 "x": {"field": "at", "type": "temporal", "title": None, "scale": {"type": "utc"}}
                 | {"axis": {"grid": False, "tickCount": 6, "labelOverlap": True, "format": times}},
                 "y": {"field": "environment", "type": "nominal", "title": None}
-                | {"sort": [one.environment for one in places], "axis": {"grid": True}},
+                | {"sort": list(places), "axis": {"grid": True}},
                 "color": {"field": "outcome", "type": "nominal", "title": None, "scale": colours},
                 "shape": {"field": "outcome", "type": "nominal", "title": None, "scale": shapes},
                 "tooltip": [
@@ -59,8 +61,8 @@ def deployments(
         ),
         columns=("Environment", "Deployments", "Failed", "Last deployed"),
         rows=[
-            (one.environment, one.deployments, one.failed, exact(one.last.deployment.deployed_at))
-            for one in places
+            (place, len(each), sum(not one.success for one in each), exact(each[0].deployed_at))
+            for place, each in places.items()
         ],
     )
 
