@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Never
 
 import pytest
@@ -22,13 +23,16 @@ from tests.imports import (
     World,
     as_csv,
     as_ndjson,
+    fates,
     files,
+    in_chunks_of,
     one_by_one,
     pulls,
     stored,
+    work_interrupted,
 )
 
-from shipmark.application import change, file_steps, upload_file, uploads, validate_file
+from shipmark.application import change, file_steps, upload_file
 from shipmark.application.change import Patch
 from shipmark.application.file_imports import FileImports, Kind, RowFilter, RowState, State
 from shipmark.application.headlines import headlines
@@ -47,7 +51,6 @@ from shipmark.storage.database import Database
 few = settings(max_examples=settings.default.max_examples // 10)
 formats = st.sampled_from([as_csv, as_ndjson, lambda rows: as_csv(rows, ";")])
 sizes = st.integers(1, 4)
-fates = st.lists(st.sampled_from(["", "", "before", "inside", "after"]), max_size=12)
 
 
 @pytest.fixture
@@ -57,24 +60,7 @@ def world(database: Database, clock: Clock) -> World:
 
 @pytest.fixture
 def in_chunks(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def cut(rows: int) -> None:
-        monkeypatch.setattr(file_steps, "ROWS_AT_ONCE", rows)
-        monkeypatch.setattr(validate_file, "READ_AT_ONCE", rows)
-        monkeypatch.setattr(uploads, "PART", rows * 37)
-
-    return cut
-
-
-def work_interrupted(world: World, plan: Sequence[str]) -> None:
-    """Work until nothing is due; whoever dies is followed by another when the lease is over."""
-    world.write = Interrupting(world.database, plan)
-    while True:
-        try:
-            world.work()
-        except Interrupted:
-            world.clock.advance(minutes=3)
-            continue
-        return
+    return partial(in_chunks_of, monkeypatch=monkeypatch)
 
 
 @few

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from shipmark.application.file_effects import take_back
+from shipmark.application.file_effects import effects_of_attributing, take_back
 from shipmark.application.file_imports import (
     LEASE,
     Effect,
@@ -257,6 +257,7 @@ def undo_rows(tx: Transaction, one: FileImport, kind: FileKind) -> FileImport:
         return _take_back(tx, held, kind, 0, 0)
     done = kind.undo(tx, one, rows)
     tx.file_imports.save_rows(one.id, done)
+    tx.file_imports.add_effects(one.id, effects_of_attributing(tx))
     last = rows[-1]
     after = replace(
         held,
@@ -274,6 +275,7 @@ def _take_back(
         noted = tx.file_imports.effects(held.id, EFFECTS[number], after=after, limit=ROWS_AT_ONCE)
         if noted:
             take_back(tx, noted, kind.policy)
+            tx.file_imports.add_effects(held.id, effects_of_attributing(tx))
             cursor = json.dumps(["effects", number, noted[-1].of_id])
             return move(tx, held, replace(held, cursor=cursor))
         number, after = number + 1, 0
