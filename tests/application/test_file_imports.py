@@ -197,6 +197,28 @@ def test_it_is_told_what_became_of_each_row(world: World) -> None:
     assert (faults[8].column, faults[8].value) == ("repository", "acme/typo")
 
 
+def test_a_fault_names_the_column_as_the_file_does(world: World) -> None:
+    world.begin([])
+    mapping = {"service": "app", "deployed_at": "finished", "reference_id": "build"}
+    rows = [
+        {"app": "shop", "finished": "noon", "repository": REPOSITORY, "build": "a"},
+        {"app": "shop", "finished": at(1).isoformat(), "repository": "acme/typo", "build": "b"},
+        {"app": "", "finished": at(1).isoformat(), "repository": REPOSITORY, "build": "c"},
+        {"app": "shop", "finished": at(1).isoformat(), "repository": REPOSITORY, "build": "late"},
+    ]
+    one = world.validate(as_csv(rows), mapping=mapping)
+    with world.database.write() as tx:
+        world.register(tx, 6, "late")
+    world.apply(one.id)
+    faults = [row.fault for row in world.rows(one.id) if row.fault]
+    assert [(fault.column, fault.value) for fault in faults] == [
+        ("finished", "noon"),
+        ("repository", "acme/typo"),
+        ("app", None),
+        ("build", "late"),
+    ]
+
+
 def test_a_row_without_a_reference_id_is_the_same_however_it_is_written(world: World) -> None:
     world.begin([])
     same = [
