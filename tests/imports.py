@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 from tests.builders import REPOSITORY, Clock, a_deployment, a_pull_request, at, sha
 
 from shipmark.api.file_rows import READERS
 from shipmark.app.background import file_importer
-from shipmark.application import upload_file
+from shipmark.application import file_steps, upload_file, uploads, validate_file
 from shipmark.application.change import delete
 from shipmark.application.file_importer import FileImporter
 from shipmark.application.file_imports import FileImport, FileRow, Kind, RowFilter
@@ -34,6 +35,9 @@ EVERY_ROW = RowFilter()
 OF_IMPORTS = ("file_effects", "file_rows", "file_parts", "file_imports")
 PULLS = range(1, 8)
 REFERENCES = ("a", "b", "c", "d", None)
+
+fates = st.lists(st.sampled_from(["", "", "before", "inside", "after"]), max_size=12)
+"""What becomes of each write; see `Interrupting`."""
 
 pulls = st.lists(
     st.tuples(
@@ -265,6 +269,25 @@ class Interrupting:
         if fate == "inside":
             raise Interrupted
         return result
+
+
+def work_interrupted(world: World, plan: Sequence[str]) -> None:
+    """Work until nothing is due; whoever dies is followed by another when the lease is over."""
+    world.write = Interrupting(world.database, plan)
+    while True:
+        try:
+            world.work()
+        except Interrupted:
+            world.clock.advance(minutes=3)
+            continue
+        return
+
+
+def in_chunks_of(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have so many rows read, applied and undone at once."""
+    monkeypatch.setattr(file_steps, "ROWS_AT_ONCE", rows)
+    monkeypatch.setattr(validate_file, "READ_AT_ONCE", rows)
+    monkeypatch.setattr(uploads, "PART", rows * 37)
 
 
 def one_by_one(database: Database, cells: Sequence[Mapping[str, str]]) -> None:

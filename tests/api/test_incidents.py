@@ -49,6 +49,12 @@ def test_an_incident_is_kept_with_all_that_is_told_of_it(shop: Shop) -> None:
     assert found == answer
 
 
+def test_a_priority_that_is_a_number_is_kept_as_its_text(shop: Shop) -> None:
+    assert report(shop, priority=1)["incident"]["priority"] == "1"
+    found = shop.server.call("incidents.list", service=shop.service, priority=1)["incidents"]
+    assert [one["reference_id"] for one in found] == [shop.reference("i")]
+
+
 def test_the_old_name_takes_the_same(shop: Shop) -> None:
     answer = shop.server.call(
         "incidents.sync", reference_id=shop.reference("i"), started_at=when(1), services="[a b]"

@@ -11,6 +11,7 @@ from tests.shops import Shop, when
 
 from shipmark.domain.metrics import Metric, Unit
 
+FREQUENCY = Metric.DEPLOYMENT_FREQUENCY.value
 DAYS = {"since": "2024-06-01", "until": "2024-06-03"}
 ASKED = [
     *({"metric": one.value} for one in Metric),
@@ -137,7 +138,7 @@ def test_the_csv_of_metrics_holds_each_figure(busy: Shop) -> None:
             for figure, value in figures.items():
                 inner = value if isinstance(value, dict) else {"": value}
                 for key, one in inner.items():
-                    if figure not in ("bucket", "since", "until"):
+                    if figure not in ("bucket", "since", "until", "rows"):
                         named = f"{figure}.{key}" if key else figure
                         expected[name, of, bucket, named] = "" if one is None else str(one)
     answer = _get(busy, "metrics.get", metric=",".join(names), **asked)
@@ -146,6 +147,39 @@ def test_the_csv_of_metrics_holds_each_figure(busy: Shop) -> None:
         for row in csv.DictReader(io.StringIO(answer.text))
     }
     assert found == expected
+
+
+def test_each_number_has_the_address_of_its_rows_and_counts_them(busy: Shop) -> None:
+    busy.deploy(-30, reference_id=busy.reference("before"), environment="eu prod & us")
+    told = busy.server.call("metrics.get", service=busy.service, **DAYS)["metrics"]
+    counting = {"change_failure_rate": "failed", "deployment_rework_rate": "rework"}
+    for name in set(told) - {"time_waiting"}:
+        whole, counted = told[name]["figures"] | {"rows": told[name]["rows"]}, counting.get(name)
+        for part in (whole, told[name]["previous"], *told[name]["series"]):
+            assert len(_followed(busy, part["rows"])) == part[counted or "n"]
+        assert whole[counted or "n"] > 0
+    assert told[FREQUENCY]["previous"]["n"] == 1
+
+
+def test_a_line_of_the_csv_has_the_address_of_its_rows(busy: Shop) -> None:
+    asked = {"service": busy.service, "environment": "production"} | DAYS
+    answer = _get(busy, "metrics.get", metric="all", **asked)
+    lines = list(csv.DictReader(io.StringIO(answer.text)))
+    numbers = [one for one in lines if (one["metric"], one["figure"]) == (FREQUENCY, "n")]
+    assert {one["of"] for one in numbers} == {"period", "previous", "bucket"}
+    for one in numbers:
+        assert len(_followed(busy, one["rows"])) == int(one["value"])
+    assert all(one["rows"].count("service=") == 1 for one in lines)
+
+
+def _followed(shop: Shop, address: str) -> list[dict[str, Any]]:
+    """The rows at an address."""
+    assert address.startswith(f"{shop.server.base_url}/api/metrics.rows?")
+    headers = {"Authorization": f"Bearer {shop.server.default_token}"}
+    answer = httpx.get(address, headers=headers, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    rows: list[dict[str, Any]] = answer.json()["rows"]
+    return rows
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Never
 
 import pytest
@@ -22,14 +23,17 @@ from tests.imports import (
     World,
     as_csv,
     as_ndjson,
+    fates,
     files,
+    in_chunks_of,
     one_by_one,
     pulls,
     stored,
+    work_interrupted,
 )
 
 from shipmark.api.imports import shape
-from shipmark.application import change, file_steps, upload_file, uploads, validate_file
+from shipmark.application import change, file_steps, upload_file
 from shipmark.application.change import Patch
 from shipmark.application.file_imports import FileImports, Kind, RowFilter, RowState, State
 from shipmark.application.headlines import headlines
@@ -48,7 +52,6 @@ from shipmark.storage.database import Database
 few = settings(max_examples=settings.default.max_examples // 10)
 formats = st.sampled_from([as_csv, as_ndjson, lambda rows: as_csv(rows, ";")])
 sizes = st.integers(1, 4)
-fates = st.lists(st.sampled_from(["", "", "before", "inside", "after"]), max_size=12)
 
 
 @pytest.fixture
@@ -58,24 +61,7 @@ def world(database: Database, clock: Clock) -> World:
 
 @pytest.fixture
 def in_chunks(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def cut(rows: int) -> None:
-        monkeypatch.setattr(file_steps, "ROWS_AT_ONCE", rows)
-        monkeypatch.setattr(validate_file, "READ_AT_ONCE", rows)
-        monkeypatch.setattr(uploads, "PART", rows * 37)
-
-    return cut
-
-
-def work_interrupted(world: World, plan: Sequence[str]) -> None:
-    """Work until nothing is due; whoever dies is followed by another when the lease is over."""
-    world.write = Interrupting(world.database, plan)
-    while True:
-        try:
-            world.work()
-        except Interrupted:
-            world.clock.advance(minutes=3)
-            continue
-        return
+    return partial(in_chunks_of, monkeypatch=monkeypatch)
 
 
 @few
@@ -210,6 +196,28 @@ def test_it_is_told_what_became_of_each_row(world: World) -> None:
     faults = {row.line: row.fault for row in world.rows(one.id) if row.fault}
     assert (faults[7].column, faults[7].value) == ("commit_sha", "x")
     assert (faults[8].column, faults[8].value) == ("repository", "acme/typo")
+
+
+def test_a_fault_names_the_column_as_the_file_does(world: World) -> None:
+    world.begin([])
+    mapping = {"service": "app", "deployed_at": "finished", "reference_id": "build"}
+    rows = [
+        {"app": "shop", "finished": "noon", "repository": REPOSITORY, "build": "a"},
+        {"app": "shop", "finished": at(1).isoformat(), "repository": "acme/typo", "build": "b"},
+        {"app": "", "finished": at(1).isoformat(), "repository": REPOSITORY, "build": "c"},
+        {"app": "shop", "finished": at(1).isoformat(), "repository": REPOSITORY, "build": "late"},
+    ]
+    one = world.validate(as_csv(rows), mapping=mapping)
+    with world.database.write() as tx:
+        world.register(tx, 6, "late")
+    world.apply(one.id)
+    faults = [row.fault for row in world.rows(one.id) if row.fault]
+    assert [(fault.column, fault.value) for fault in faults] == [
+        ("finished", "noon"),
+        ("repository", "acme/typo"),
+        ("app", None),
+        ("build", "late"),
+    ]
 
 
 def test_a_row_without_a_reference_id_is_the_same_however_it_is_written(world: World) -> None:

@@ -33,9 +33,12 @@ def found(person: Person, shop: Shop, **query: str) -> list[int]:
 
 def test_a_search_that_stops_says_so(person: Person, shop: Shop) -> None:
     author = f"busy{shop.number}"
-    shop.merge_all(range(100, 100 + MOST_FOUND), author=author)
+    shop.merge_all(range(100, 100 + MOST_FOUND), author=author, title="Tidy up")
+    found(person, shop, q="tidy")
+    assert "There may be more: each way in which a search looks" in person.words
+    assert "stops at 1,000 pull requests" in person.words
     found(person, shop, q=author)
-    assert "There may be more: a search stops at 200 pull requests" in person.words
+    assert "There may be more" not in person.words
     found(person, shop, author=author)
     assert "There may be more" not in person.words
 

@@ -30,7 +30,7 @@ REFERENCE_ID = forms.IDENTIFIER.described("Your own unique id of the incident.")
 PAST = Form(coercions.past_instant, forms.INSTANT.schema, forms.INSTANT.about)
 RESOLVED_AT = PAST.described("When it was over; null: it is not.")
 NAME = forms.LONG_TEXT.described("What it is called.")
-PRIORITY = forms.TEXT.described("As your incident system says it.", examples=["P1"])
+PRIORITY = forms.IDENTIFIER.described("As your incident system says it.", examples=["P1"])
 SOURCE_URL = forms.URL.described("Where more can be read about the incident.")
 ENVIRONMENT = forms.TEXT.described(
     "Where it happened; without one, in the environments whose name contains prod."

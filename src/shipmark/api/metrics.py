@@ -25,7 +25,11 @@ class PeriodAnswer(msgspec.Struct, kw_only=True, frozen=True):
 
 
 Figures = dict[str, Any]
-"""The figures of one metric in one period; docs/metrics.md names them."""
+"""The figures of one metric in one period; docs/metrics.md names them. Those of another period than
+the whole have the address of their own ``rows`` beside them."""
+
+RowsOf = Callable[[Period], str]
+"""The address of the rows behind a metric in a period."""
 
 
 class MetricAnswer(msgspec.Struct, kw_only=True, frozen=True):
@@ -64,7 +68,7 @@ async def get(call: Call, arguments: GetArguments) -> MetricsAnswer:
         start=arguments.start,
         unit=arguments.unit,
         metrics={
-            one.value: _metric(found, one, rows_of(call, arguments, found.period, one))
+            one.value: _metric(found, one, rows_of(call, arguments, one))
             for one in arguments.metric
         },
     )
@@ -74,12 +78,9 @@ def _period(period: Period) -> PeriodAnswer:
     return PeriodAnswer(since=period.since, until=period.until)
 
 
-def rows_of(call: Call, arguments: FilterArguments, period: Period, metric: Metric) -> str:
-    """The address of the rows behind a metric."""
+def rows_of(call: Call, arguments: FilterArguments, metric: Metric) -> RowsOf:
+    """Where the rows behind a metric are, for each period."""
     filters: dict[str, Any] = {
-        "metric": metric.value,
-        "since": _written(period.since),
-        "until": _written(period.until),
         "service": arguments.service,
         "repository": arguments.repository,
         "environment": list(arguments.environment),
@@ -92,46 +93,53 @@ def rows_of(call: Call, arguments: FilterArguments, period: Period, metric: Metr
             "start": arguments.start.value,
             "unit": arguments.unit.value,
         }
-    given = {name: one for name, one in filters.items() if one}
-    return f"{call.base_url}/api/metrics.rows?{urlencode(given, doseq=True)}"
+    given = urlencode({name: one for name, one in filters.items() if one}, doseq=True)
+    filtered = f"&{given}" if given else ""
+
+    def of(period: Period) -> str:
+        times = urlencode({"since": _written(period.since), "until": _written(period.until)})
+        return f"{call.base_url}/api/metrics.rows?metric={metric.value}&{times}{filtered}"
+
+    return of
 
 
 def _written(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def _metric(found: Measurement, metric: Metric, rows: str) -> MetricAnswer:
+def _metric(found: Measurement, metric: Metric, rows: RowsOf) -> MetricAnswer:
     measured = getattr(found, metric.value)
     if isinstance(measured, LeadTimes):
-        figures = _measured(measured.leads, _lead_times, rows)
+        figures = _measured(found.period, measured.leads, _lead_times, rows)
         return msgspec.structs.replace(
             figures,
             figures=figures.figures | _coverage(measured.coverage),
             previous=figures.previous | _coverage(measured.coverage_before),
         )
     if isinstance(measured, Measured):
-        return _measured(measured, _FIGURES[metric], rows)
+        return _measured(found.period, measured, _FIGURES[metric], rows)
     services = [msgspec.to_builtins(_waiting(one)) for one in measured]
     return MetricAnswer(
         figures={"n": sum(one.n for one in measured), "services": services},
         previous={},
         series=[],
-        rows=rows,
+        rows=rows(found.period),
     )
 
 
 def _measured(
-    measured: Measured[Any], figures: Callable[[Any], Figures], rows: str
+    period: Period, measured: Measured[Any], figures: Callable[[Any], Figures], rows: RowsOf
 ) -> MetricAnswer:
     return MetricAnswer(
         figures=figures(measured.now),
-        previous=figures(measured.before),
+        previous=figures(measured.before) | {"rows": rows(period.before)},
         series=[
             {"bucket": bucket.name, "since": bucket.period.since, "until": bucket.period.until}
             | figures(value)
+            | {"rows": rows(bucket.period)}
             for bucket, value in measured.series
         ],
-        rows=rows,
+        rows=rows(period),
     )
 
 
@@ -207,34 +215,39 @@ _FIGURES: dict[Metric, Callable[[Any], Figures]] = {
     Metric.DEPLOYMENT_REWORK_RATE: _rework,
 }
 
-COLUMNS = ("metric", "of", "bucket", "since", "until", "service", "environment", "figure", "value")
+COLUMNS = (
+    *("metric", "of", "bucket", "since", "until", "service", "environment", "figure", "value"),
+    "rows",
+)
 
 
 def table(answer: MetricsAnswer) -> tuple[Iterator[Mapping[str, Any]], Sequence[str]]:
-    """A line for each figure of each period and bucket."""
+    """A line for each figure of each period and bucket, with the address of its rows."""
     return _lines(answer), COLUMNS
 
 
 def _lines(answer: MetricsAnswer) -> Iterator[Mapping[str, Any]]:
-    periods = ("period", answer.period), ("previous", answer.previous_period)
     for name, metric in answer.metrics.items():
-        for (of, period), figures in zip(periods, (metric.figures, metric.previous), strict=True):
-            about = {"metric": name, "of": of, "since": period.since, "until": period.until}
-            yield from _figures(about, figures)
+        whole = msgspec.structs.asdict(answer.period) | {"rows": metric.rows}
+        before = msgspec.structs.asdict(answer.previous_period)
+        yield from _figures({"metric": name, "of": "period"} | whole, metric.figures)
+        yield from _figures({"metric": name, "of": "previous"} | before, metric.previous)
         for each in metric.series:
-            about = {"metric": name, "of": "bucket"} | {
-                key: each[key] for key in ("bucket", "since", "until")
-            }
-            yield from _figures(about, {key: one for key, one in each.items() if key not in about})
+            yield from _figures({"metric": name, "of": "bucket"}, each)
+
+
+ABOUT = ("bucket", "since", "until", "service", "environment", "rows")
+"""What stands beside figures and is none."""
 
 
 def _figures(about: Mapping[str, Any], figures: Figures) -> Iterator[Mapping[str, Any]]:
+    about = {**about, **{name: figures[name] for name in ABOUT if name in figures}}
     for name, value in figures.items():
+        if name in ABOUT:
+            continue
         if name == "services":
             for one in value:
-                place = {key: one[key] for key in ("service", "environment")}
-                rest = {key: each for key, each in one.items() if key not in place}
-                yield from _figures({**about, **place}, rest)
+                yield from _figures(about, one)
         elif isinstance(value, dict):
             yield from _figures(about, {f"{name}.{key}": one for key, one in value.items()})
         else:

@@ -11,6 +11,7 @@ from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
 from shipmark.application.record_pulls import apply_assignments, holders, look_again
 from shipmark.application.register import lock_repositories
+from shipmark.application.services_by_paths import assign_by_paths
 from shipmark.domain.model import Attribution, Deployment, Status
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,8 +22,21 @@ def effects_of_transaction(
     tx: Transaction, one: FileImport, *, made: Collection[int] = ()
 ) -> list[EffectRow]:
     """What a transaction that applied rows changed, and ``made`` deployments, besides those: lanes,
-    services, repositories, names, and how far the attribution of other deployments has come."""
+    services and who is assigned them, repositories, names, and how far the attribution of other
+    deployments has come."""
     _note_names(tx, one)
+    return [
+        *(
+            EffectRow(effect=Effect.ASSIGNMENT, of_id=id_, before=was)
+            for id_, was in tx.pulls.changed_assignments.items()
+        ),
+        *effects_of_attributing(tx, made=made),
+    ]
+
+
+def effects_of_attributing(tx: Transaction, *, made: Collection[int] = ()) -> list[EffectRow]:
+    """What a transaction made besides, and what it attributed that it did not make. Taking back
+    does that, too: step by step, it comes through states that applying never came through."""
     return [
         *(
             EffectRow(effect=Effect.ATTRIBUTION, of_id=id_, before=_attribution(was))
@@ -73,12 +87,16 @@ def take_back(tx: Transaction, effects: Sequence[EffectRow], policy: Policy) -> 
 
 
 def _take_back_assignments(tx: Transaction, effects: Sequence[EffectRow], policy: Policy) -> None:
-    """The services of pull requests are then what their other assignments come to."""
+    """The services of pull requests are then what their other assignments come to, or else what
+    their files do."""
     changed = {one.of_id: one.before for one in effects}
-    ids = tx.pulls.take_back_assignments(changed)
-    pulls = tx.pulls.get(ids)
+    pulls = tx.pulls.get(tx.pulls.take_back_assignments(changed))
+    ids = {pull.id for pull in pulls}
     tx.repositories.lock({pull.repository_id for pull in pulls}, exclusive=True)
+    # One that others gave the forge's id since keeps what was assigned to it by that.
+    tx.pulls.claim_assignments(pulls)
     apply_assignments(tx, ids)
+    assign_by_paths(tx, pulls, policy)
     look_again(tx, pulls, Touched(deployments=holders(tx, ids)), policy)
 
 

@@ -72,36 +72,57 @@ class PullRows:
     def undo(self, tx: Transaction, one: FileImport, rows: Sequence[FileRow]) -> list[FileRow]:
         ids = {row.of_id for row in rows if row.of_id is not None}
         tx.repositories.lock({pull.repository_id for pull in tx.pulls.get(ids)}, exclusive=True)
-        now = {pull.id: pull for pull in tx.pulls.get(ids)}
         noted = tx.file_imports.effects_on(one.id, Effect.PULL, ids)
-        gone: list[PullRequest] = []
-        restored: dict[int, PullRequest] = {}
-        kept: set[int] = set()
-        for id_, pull in now.items():
-            before, after = json.loads(noted[id_].before or "[null, {}]")
-            changed = {
-                name for name, value in after.items() if _plain(getattr(pull, name)) != value
-            }
-            if changed and not one.force:
-                kept.add(id_)
-            if before is None and not (changed and not one.force):
-                gone.append(pull)
-            elif before is not None:
-                back = before.keys() if one.force else before.keys() - changed
-                values = {name: _value(name, before[name]) for name in back}
-                restored[id_] = replace(pull, **values)
-        if gone:
+        taken = [
+            _taken_back(pull, noted[pull.id], force=one.force)
+            for pull in tx.pulls.get(ids)
+            # What rows changed to and fro within a chunk was never noted: it stands as it did.
+            if pull.id in noted
+        ]
+        if gone := [each.pull for each in taken if each.restored is None and not each.left]:
             forget_pulls(tx, gone, policy=self.policy)
-        keys = {(pull.repository_id, pull.number): pull for pull in restored.values()}
-        save_pulls(tx, {key: now[pull.id] for key, pull in keys.items()}, keys, self.policy)
+        back = [(each.pull, each.restored) for each in taken if each.restored is not None]
+        keys = {(pull.repository_id, pull.number): (pull, restored) for pull, restored in back}
+        now, then = ({key: pair[place] for key, pair in keys.items()} for place in (0, 1))
+        save_pulls(tx, now, then, self.policy)
+        tx.file_imports.save_effects(one.id, [each.note for each in taken])
+        kept = {each.pull.id for each in taken if each.left}
         return [_undone(row, kept) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TakenBack:
+    """A pull request, the same without what an import changed, or None where there was none before;
+    which facts are left because others changed them since; and what is then to take back of it."""
+
+    pull: PullRequest
+    restored: PullRequest | None
+    left: Collection[str]
+    note: EffectRow
+
+
+def _taken_back(pull: PullRequest, noted: EffectRow, *, force: bool) -> _TakenBack:
+    before, after = json.loads(noted.before or "[null, {}]")
+    changed = {name for name, value in after.items() if _plain(getattr(pull, name)) != value}
+    left = frozenset[str]() if force else frozenset(changed)
+    if before is None:
+        return _TakenBack(pull=pull, restored=None, left=left, note=noted)
+    values = {name: _value(name, was) for name, was in before.items() if name not in left}
+    # Other rows of it, undone later, take no more back: others may have changed it by then.
+    rest = [{name: one[name] for name in left} for one in (before, after)]
+    return _TakenBack(
+        pull=pull,
+        restored=replace(pull, **values),
+        left=left,
+        note=replace(noted, before=json.dumps(rest)),
+    )
 
 
 Named = tuple[str, int]
 
 
 def _known(tx: Transaction, items: Sequence[PullFacts], policy: Policy) -> dict[Named, PullRequest]:
-    located = locate_repositories(tx, {item.repository for item in items}, policy)
+    located = locate_repositories(tx, [item.repository for item in items], policy)
     ids = {
         (item.repository, item.number): (found.id, item.number)
         for item in items

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from shipmark.application.file_effects import effects_of_transaction
-from shipmark.application.file_imports import Effect, EffectRow, FileImport, FileRow, RowState
+from shipmark.application.file_imports import FileImport, FileRow, RowState
 from shipmark.application.file_kinds import Applied, fault_of
 from shipmark.application.locate import locate_repositories
 from shipmark.application.policy import Policy
@@ -41,11 +41,7 @@ class ServiceRows:
 
     def apply(self, tx: Transaction, one: FileImport, rows: Sequence[FileRow]) -> Applied:
         done = [self._applied(tx, row) for row in rows]
-        effects = [
-            EffectRow(effect=Effect.ASSIGNMENT, of_id=id_, before=before)
-            for id_, before in tx.pulls.changed_assignments.items()
-        ]
-        return Applied(rows=done, effects=[*effects, *effects_of_transaction(tx, one)])
+        return Applied(rows=done, effects=effects_of_transaction(tx, one))
 
     def _applied(self, tx: Transaction, row: FileRow) -> FileRow:
         values = json.loads(row.values)

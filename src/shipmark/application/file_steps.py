@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from shipmark.application.file_effects import take_back
+from shipmark.application.file_effects import effects_of_attributing, take_back
 from shipmark.application.file_imports import (
     LEASE,
     Effect,
@@ -114,7 +114,7 @@ def add_rows(
 ) -> FileImport:
     """Store rows that were read, and where reading goes on."""
     held = hold(tx, one)
-    tx.file_imports.add_rows(one.id, rows)
+    tx.file_imports.add_rows(one.id, [_by_its_columns(one, row) for row in rows])
     return move(
         tx,
         held,
@@ -128,6 +128,14 @@ def add_rows(
             due_at=None if is_last else tx.now + LEASE,
         ),
     )
+
+
+def _by_its_columns(one: FileImport, row: FileRow) -> FileRow:
+    """A row whose fault names the column as the file does, which may have a name of its own."""
+    fault = row.fault
+    if fault is None or fault.column is None or fault.column not in one.mapping:
+        return row
+    return replace(row, fault=replace(fault, column=storable(one.mapping[fault.column])))
 
 
 def _states(rows: Iterable[FileRow]) -> Counter[str]:
@@ -188,7 +196,7 @@ def apply_rows(tx: Transaction, one: FileImport, kind: FileKind) -> FileImport:
     if not rows:
         return move(tx, held, replace(held, state=State.APPLIED, cursor=None, due_at=None))
     done, effects = kind.apply(tx, one, rows)
-    tx.file_imports.save_rows(one.id, done)
+    tx.file_imports.save_rows(one.id, [_by_its_columns(one, row) for row in done])
     tx.file_imports.add_effects(one.id, effects)
     applied = replace(held, counts=_moved(held, rows, done), cursor=_cursor(rows[-1]))
     refused = next((row for row in done if row.state is RowState.REFUSED), None)
@@ -257,6 +265,7 @@ def undo_rows(tx: Transaction, one: FileImport, kind: FileKind) -> FileImport:
         return _take_back(tx, held, kind, 0, 0)
     done = kind.undo(tx, one, rows)
     tx.file_imports.save_rows(one.id, done)
+    tx.file_imports.add_effects(one.id, effects_of_attributing(tx))
     last = rows[-1]
     after = replace(
         held,
@@ -274,6 +283,7 @@ def _take_back(
         noted = tx.file_imports.effects(held.id, EFFECTS[number], after=after, limit=ROWS_AT_ONCE)
         if noted:
             take_back(tx, noted, kind.policy)
+            tx.file_imports.add_effects(held.id, effects_of_attributing(tx))
             cursor = json.dumps(["effects", number, noted[-1].of_id])
             return move(tx, held, replace(held, cursor=cursor))
         number, after = number + 1, 0

@@ -1,6 +1,6 @@
 """Find the repositories that clients name."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
@@ -9,18 +9,26 @@ from shipmark.domain.model import Repository
 
 
 def locate_repositories(
-    tx: Transaction, names: Collection[str], policy: Policy
+    tx: Transaction, names: Iterable[str], policy: Policy
 ) -> dict[str, Repository | RepositoryNotFound]:
     """The repository each name means; names compare without regard to case.
 
-    A name without an owner means the one repository whose last part it is.
+    A name without an owner means the one repository whose last part it is. What is registered is
+    what would be if each were located alone, one after the other.
     """
-    found = tx.repositories.named(names)
-    return {name: _the_one(tx, name, found.get(name, []), policy) for name in names}
+    wanted = list(dict.fromkeys(names))
+    found = tx.repositories.named(wanted)
+    located: dict[str, Repository | RepositoryNotFound] = {}
+    for name in wanted:
+        candidates = found[name]
+        if not candidates and tx.repositories.added:
+            candidates = tx.repositories.named([name])[name]
+        located[name] = _the_one(tx, name, candidates, policy)
+    return located
 
 
 def _the_one(
-    tx: Transaction, name: str, candidates: list[Repository], policy: Policy
+    tx: Transaction, name: str, candidates: Sequence[Repository], policy: Policy
 ) -> Repository | RepositoryNotFound:
     if len(candidates) == 1:
         return candidates[0]
@@ -39,6 +47,6 @@ def _the_one(
     )
 
 
-def names_of(repositories: Iterable[str | None]) -> set[str]:
-    """The names that were given."""
-    return {name for name in repositories if name is not None}
+def names_of(repositories: Iterable[str | None]) -> list[str]:
+    """The names that were given, in order."""
+    return [name for name in repositories if name is not None]

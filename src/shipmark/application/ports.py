@@ -166,7 +166,8 @@ class Pulls(Protocol):
 
     @property
     def changed_assignments(self) -> dict[int, str | None]:
-        """The assignments that this transaction made (None), or deleted: as they were, as JSON."""
+        """The assignments that this transaction made (None), or deleted, or gave to the pull
+        request they waited for: as they were, as JSON."""
 
     def take_back_assignments(self, changed: Mapping[int, str | None]) -> set[int]:
         """Take back such changes; the pull requests whose assignments are different now."""

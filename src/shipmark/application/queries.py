@@ -257,15 +257,20 @@ class Search(Protocol):
         deployments or the last merged pull requests have. In any order."""
 
     def deployments_referred(self, start: str, limit: int) -> list[int]:
-        """Those whose reference_id starts so."""
+        """Those whose reference_id starts so, by it."""
+
+    def deployments_referred_lately(
+        self, start: str, filter_: DeploymentFilter, limit: int, *, newest: int
+    ) -> list[int]:
+        """Of the newest in the filter, those whose reference_id starts so, newest first."""
 
     def deployments_naming(self, sha: str, limit: int) -> list[int]:
         """Those that name a commit starting so, alone or in a list."""
 
     def deployments_with(
-        self, key: str, value: str, filter_: DeploymentFilter, *, newest: int
+        self, key: str, value: str, filter_: DeploymentFilter, limit: int, *, newest: int
     ) -> list[int]:
-        """Of the newest in the filter, those with this in their metadata."""
+        """Of the newest in the filter, those with exactly this in their metadata, newest first."""
 
     def shipping(self, pull_ids: Collection[int], limit: int) -> list[int]:
         """The deployments that ship any of these pull requests."""
@@ -274,8 +279,8 @@ class Search(Protocol):
 
     def pulls_with_commit(self, sha: str, limit: int) -> list[int]: ...
 
-    def pulls_by(self, author: str, limit: int) -> list[int]:
-        """The last merged of an author."""
+    def is_author(self, name: str) -> bool:
+        """Whether there is a pull request of an author with this name."""
 
     def titles(self, filter_: PullFilter, *, newest: int) -> list[tuple[int, str]]:
         """The ids and titles of the last merged in the filter."""

@@ -62,7 +62,7 @@ def record_pulls(
 
     An item that is refused fails alone. Several items for one pull request apply in turn.
     """
-    repositories = locate_repositories(tx, {item.repository for item in items}, policy)
+    repositories = locate_repositories(tx, [item.repository for item in items], policy)
     ids = {
         name: located.id
         for name, located in repositories.items()
@@ -128,7 +128,7 @@ def save_pulls(
     moved = {key for key, pull in changed.items() if _matters(before.get(key), pull)}
     # Whoever shipped a pull request that moves away may be left with none: they look again.
     touched = Touched(deployments=holders(tx, (before[key].id for key in moved if key in before)))
-    merged = {(one.repository_id, one.base_ref) for one in changed.values() if one.merged_at}
+    merged = _bases(changed.values())
     bases = tx.commits.pushed_aside(merged) if merged else set()
     ids = tx.pulls.save(list(changed.values()))
     saved = {key: replace(pull, id=ids[key]) for key, pull in changed.items()}
@@ -138,11 +138,18 @@ def save_pulls(
     assigned |= {one.pull.id for one in assign_by_paths(tx, told, policy)}
     moved |= {key for key, pull in saved.items() if pull.id in assigned and key in before}
     touched.deployments |= holders(tx, assigned)
+    left = _bases(before[key] for key in moved if key in before) - merged
+    bases |= tx.commits.pushed_aside(left) if left else set()
     if bases:
-        # What was pushed to them counts from now on.
+        # What was pushed to them counts from now on, or no more.
         _join(touched, attribute.rematch(tx, sorted(tx.commits.deployed_from(bases))))
     wake(tx, [(before.get(key), saved[key]) for key in moved], touched, policy)
     return ids
+
+
+def _bases(pulls: Iterable[PullRequest]) -> set[tuple[int, str]]:
+    """The branches, by their repositories, that these were merged to."""
+    return {(one.repository_id, one.base_ref) for one in pulls if one.merged_at}
 
 
 def _matters(before: PullRequest | None, after: PullRequest) -> bool:

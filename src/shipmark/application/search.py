@@ -1,7 +1,8 @@
 """Find deployments and pull requests by what people remember of them.
 
-What an index serves is found however long ago it was; words in metadata and titles are looked for
-among the newest rows of the filter alone, so that a search costs the same in any history.
+What an index serves is found however long ago it was, in whatever filter; words in metadata and
+titles are looked for among the newest rows of the filter alone, and so is the start of very many
+reference_ids. So a search costs the same in any history.
 """
 
 import re
@@ -19,12 +20,10 @@ from shipmark.application.queries import (
     ReadTransaction,
 )
 from shipmark.application.report import Reported, narrowed, reported
+from shipmark.domain.model import BEGINNING
 
-MOST_FOUND = 200
-"""Rows that one way of searching finds at most."""
-
-MOST_READ = 1000
-"""Rows whose metadata or title fits that are found at most."""
+MOST_FOUND = 1000
+"""Rows that one way of searching finds at most, before a filter leaves out any of them."""
 
 NEWEST = 5000
 """Rows whose metadata or title is read, the newest of the filter."""
@@ -66,9 +65,9 @@ class Findings:
         self.ids: set[int] = set()
         self.is_cut = False
 
-    def add(self, ids: Sequence[int], most: int = MOST_FOUND) -> None:
+    def add(self, ids: Sequence[int]) -> None:
         self.ids.update(ids)
-        self.is_cut = self.is_cut or len(ids) >= most
+        self.is_cut = self.is_cut or len(ids) >= MOST_FOUND
 
 
 def sought(text: str) -> Sought:
@@ -97,7 +96,7 @@ def find_deployments(
     filter_ = narrowed(tx, filter_, service=service, repository=repository)
     meant, search = sought(text), tx.search
     found, pulls = Findings(), Findings()
-    found.add(search.deployments_referred(text, MOST_FOUND))
+    found.add(_referred(tx, text, filter_))
     if meant.sha is not None:
         found.add(search.deployments_naming(meant.sha, MOST_FOUND))
         pulls.add(search.pulls_with_commit(meant.sha, MOST_FOUND))
@@ -106,9 +105,18 @@ def find_deployments(
     if pulls.ids:
         found.add(search.shipping(pulls.ids, MOST_FOUND))
     if meant.pair is not None:
-        found.add(search.deployments_with(*meant.pair, filter_, newest=NEWEST), MOST_READ)
+        found.add(search.deployments_with(*meant.pair, filter_, MOST_FOUND, newest=NEWEST))
     rows = tx.reports.deployments(replace(filter_, ids=frozenset(found.ids)), page)
     return Found(reported(tx, rows, roughly=roughly), found.is_cut or pulls.is_cut)
+
+
+def _referred(tx: ReadTransaction, start: str, filter_: DeploymentFilter) -> Sequence[int]:
+    """Those whose reference_id starts so. Where these are very many, such as all of a system that
+    counts its builds, the newest of the filter are looked through instead."""
+    found = tx.search.deployments_referred(start, MOST_FOUND)
+    if len(found) < MOST_FOUND:
+        return found
+    return tx.search.deployments_referred_lately(start, filter_, MOST_FOUND, newest=NEWEST)
 
 
 def find_pulls(
@@ -127,14 +135,25 @@ def find_pulls(
     # Whether each was shipped is asked of those that are found, not of all whose title is read.
     read = replace(filter_, deployed=None, service_id=None)
     found = Findings()
-    found.add(_titled(search.titles(read, newest=NEWEST), text), MOST_READ)
-    found.add(search.pulls_by(text, MOST_FOUND))
+    found.add(_titled(search.titles(read, newest=NEWEST), text))
     if meant.sha is not None:
         found.add(search.pulls_with_commit(meant.sha, MOST_FOUND))
     if meant.number is not None:
         found.add(search.pulls_numbered(meant.number, filter_.repository_id, MOST_FOUND))
     rows = tx.reports.pulls(replace(filter_, ids=frozenset(found.ids)), page)
+    if filter_.author in (None, text) and search.is_author(text):
+        # An author is a filter: all that it leaves, of whom there may be many thousand.
+        rows = _together(rows, tx.reports.pulls(replace(filter_, author=text), page), page)
     return Found(rows, found.is_cut)
+
+
+def _together(some: Sequence[PullRow], others: Sequence[PullRow], page: Page) -> list[PullRow]:
+    """The first of both pages, each once, last merged first."""
+    rows = {row.pull.id: row for row in (*some, *others)}.values()
+    last_first = sorted(
+        rows, key=lambda row: (row.pull.merged_at or BEGINNING.at, row.pull.id), reverse=True
+    )
+    return last_first[: page.limit]
 
 
 def _titled(titles: Sequence[tuple[int, str]], text: str) -> list[int]:
@@ -145,7 +164,7 @@ def _titled(titles: Sequence[tuple[int, str]], text: str) -> list[int]:
     words = [word.casefold() for word in text.split()[:MOST_WORDS]]
     lowered = ((id_, title.casefold()) for id_, title in titles)
     fitting = (id_ for id_, title in lowered if all(word in title for word in words))
-    return list(islice(fitting, MOST_READ))
+    return list(islice(fitting, MOST_FOUND))
 
 
 def suggested(tx: ReadTransaction, noun: Named, part: str) -> list[str]:

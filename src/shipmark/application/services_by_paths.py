@@ -26,12 +26,11 @@ def assign_by_paths(
     tx: Transaction, pulls: Collection[PullRequest], policy: Policy
 ) -> list[Reassigned]:
     """Apply the rules in force to pull requests whose files are news; those that it changed."""
-    told = [pull for pull in pulls if pull.files is not None]
-    if policy.paths is None or not told:
+    if policy.paths is None or not pulls:
         return []
-    rules = tx.path_rules.of({pull.repository_id for pull in told})
+    rules = tx.path_rules.of({pull.repository_id for pull in pulls})
     compiled = {id_: compile_path_rules(one, policy.paths) for id_, one in rules.items()}
-    return assign(tx, [pull for pull in told if pull.repository_id in compiled], compiled)
+    return assign(tx, [pull for pull in pulls if pull.repository_id in compiled], compiled)
 
 
 def assign(
@@ -41,8 +40,8 @@ def assign(
 ) -> list[Reassigned]:
     """Make the services of pull requests what the rules of their repositories derive.
 
-    Without rules it is none. Pull requests with explicit assignments are left alone. Answers those
-    whose services are others now.
+    Without rules, or where the files are not known, it is none. Pull requests with explicit
+    assignments are left alone. Answers those whose services are others now.
     """
     if not pulls:
         return []
@@ -70,9 +69,7 @@ def assign(
 
 
 def _names(pull: PullRequest, rules: CompiledPathRules | None) -> frozenset[str]:
-    if rules is None:
+    if rules is None or pull.files is None:
         return frozenset()
     # A folder may have a name that is too long for a service.
-    return frozenset(
-        name for name in services_of(pull.files or (), rules) if len(name) <= LONGEST_NAME
-    )
+    return frozenset(name for name in services_of(pull.files, rules) if len(name) <= LONGEST_NAME)

@@ -48,8 +48,8 @@ def set_services(tx: Transaction, assignment: Assignment, *, policy: Policy) -> 
     Raises RepoNotFound, and InvalidArgument for a forge's id that several pull requests have.
     """
     repository_id = _repository_id(tx, assignment, policy)
-    service_ids = tx.services.find_or_add(dict(assignment.services)).values()
     pull = _find(tx, assignment, repository_id)
+    service_ids = tx.services.find_or_add(dict(assignment.services)).values()
     tx.pulls.add_assignment(
         ServiceAssignment(services=tuple(service_ids), replace=assignment.replace),
         pull_id=pull.id if pull else None,

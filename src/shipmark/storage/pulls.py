@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -214,7 +214,7 @@ class Pulls:
                 .where(service_assignments.c.pull_id == pull_id)
                 .returning(*service_assignments.c)
             )
-            self.changed_assignments |= {row.id: json.dumps(row._asdict()) for row in gone}
+            self._note_assignments(gone)
         id_ = self._connection.execute(
             insert(service_assignments)
             .values(
@@ -229,6 +229,11 @@ class Pulls:
         ).scalar_one()
         self.changed_assignments[id_] = None
 
+    def _note_assignments(self, rows: Iterable[Row[Any]]) -> None:
+        """Remember how these were, unless this transaction made or changed them before."""
+        for row in rows:
+            self.changed_assignments.setdefault(row.id, json.dumps(row._asdict()))
+
     def take_back_assignments(self, changed: Mapping[int, str | None]) -> set[int]:
         touched: set[int | None] = set()
         made = [id_ for id_, before in changed.items() if before is None]
@@ -240,15 +245,21 @@ class Pulls:
                     .returning(service_assignments.c.pull_id)
                 )
             )
-        gone = [json.loads(before) for before in changed.values() if before is not None]
-        if gone:
-            there = {pull.id for pull in self.get({row["pull_id"] for row in gone})}
-            rows = [row | {"pull_id": _if_in(there, row["pull_id"])} for row in gone]
-            self._connection.execute(
-                insert_unless_there(self._connection, service_assignments), rows
-            )
-            touched |= {row["pull_id"] for row in rows}
+        before = [json.loads(before) for before in changed.values() if before is not None]
+        if before:
+            touched |= self._put_back(before)
         return {one for one in touched if one is not None}
+
+    def _put_back(self, before: Sequence[Mapping[str, Any]]) -> set[int | None]:
+        """Assignments that were deleted, or claimed; the pull requests they belong to or did."""
+        pulls_ = {pull.id for pull in self.get({row["pull_id"] for row in before})}
+        rows = [{**row, "pull_id": _if_in(pulls_, row["pull_id"])} for row in before]
+        there = select(service_assignments.c.pull_id).where(among(service_assignments.c.id, "ids"))
+        ids = {"ids": [row["id"] for row in rows]}
+        touched: set[int | None] = set(self._connection.scalars(there, ids))
+        self._connection.execute(_CLAIM, [_claim(row["id"], row["pull_id"]) for row in rows])
+        self._connection.execute(insert_unless_there(self._connection, service_assignments), rows)
+        return touched | {row["pull_id"] for row in rows}
 
     def delete(self, ids: Collection[int]) -> None:
         for chunk in chunks(ids):
@@ -270,9 +281,9 @@ class Pulls:
             for row in self._connection.execute(_WAITING, keys):
                 pull_id = by_key.get((row.repository_id, row.number)) or by_source[row.source_id]
                 claimed[row.id] = pull_id
+                self._note_assignments([row])
         if claimed:
-            rows = [{"row_id": id_, "pull_id": pull_id} for id_, pull_id in claimed.items()]
-            self._connection.execute(_CLAIM, rows)
+            self._connection.execute(_CLAIM, [_claim(*pair) for pair in claimed.items()])
         return set(claimed.values())
 
     def assignments_of(self, pull_ids: Collection[int]) -> dict[int, list[ServiceAssignment]]:
@@ -328,6 +339,11 @@ class Pulls:
             .limit(limit)
         )
         return self.get(set(self._connection.scalars(query)))
+
+
+def _claim(assignment_id: int, pull_id: int | None) -> dict[str, int | None]:
+    """The parameters of _CLAIM."""
+    return {"row_id": assignment_id, "pull_id": pull_id}
 
 
 def _if_in(ids: Collection[int], one: int) -> int | None:

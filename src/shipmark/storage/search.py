@@ -1,12 +1,23 @@
 """Queries of searches: by what an index leads to, or among the newest rows of a filter."""
 
+import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, CompoundSelect, Connection, Select, or_, select, union
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    FromClause,
+    Select,
+    func,
+    or_,
+    select,
+    union,
+)
 
 from shipmark.application.queries import DeploymentFilter, Named, PullFilter
-from shipmark.application.search import MOST_READ
 from shipmark.domain.model import SHORT_SHA_LENGTH
 from shipmark.storage.filters import deployment_conditions, pull_conditions
 from shipmark.storage.shipping import shipping
@@ -20,7 +31,8 @@ from shipmark.storage.tables import (
 )
 
 LAST_CHARACTER = "\U0010ffff"
-NEWEST_FIRST = (deployments.c.deployed_at.desc(), deployments.c.reference_id.desc())
+ORDER = (deployments.c.deployed_at, deployments.c.reference_id)
+NEWEST_FIRST = tuple(column.desc() for column in ORDER)
 LAST_MERGED_FIRST = (pulls.c.listed_at.desc(), pulls.c.id.desc())
 NAMES: dict[Named, tuple[Column[Any], tuple[ColumnElement[Any], ...]]] = {
     Named.SERVICE: (services.c.identifier, (services.c.id.desc(),)),
@@ -37,13 +49,15 @@ class Search:
         self._connection = connection
 
     def deployments_referred(self, start: str, limit: int) -> list[int]:
-        reference_id = deployments.c.reference_id
-        query = (
-            select(deployments.c.id)
-            .where(reference_id >= start, reference_id <= start + LAST_CHARACTER)
-            .order_by(reference_id)
-        )
-        return self._ids(query, limit)
+        # Whatever the filter is, this is a range of the unique index of reference_ids.
+        query = select(deployments.c.id).where(*_begins(deployments.c.reference_id, start))
+        return self._ids(query.order_by(deployments.c.reference_id), limit)
+
+    def deployments_referred_lately(
+        self, start: str, filter_: DeploymentFilter, limit: int, *, newest: int
+    ) -> list[int]:
+        recent = _recent(filter_, newest)
+        return self._newest(recent, _begins(recent.c.reference_id, start), limit)
 
     def deployments_naming(self, sha: str, limit: int) -> list[int]:
         alone = select(deployments.c.id).where(
@@ -55,21 +69,20 @@ class Search:
         return self._ids(union(alone, listed), limit)
 
     def deployments_with(
-        self, key: str, value: str, filter_: DeploymentFilter, *, newest: int
+        self, key: str, value: str, filter_: DeploymentFilter, limit: int, *, newest: int
     ) -> list[int]:
-        recent = (
-            select(deployments.c.id, deployments.c.metadata, deployments.c.deployed_at)
-            .where(*deployment_conditions(filter_))
-            .order_by(*NEWEST_FIRST)
-            .limit(newest)
-            .subquery()
-        )
+        recent = _recent(filter_, newest)
         # Stored metadata is canonical JSON, in which a pair has one way to be written.
-        written = (f'"{key}":{_quoted(value)}', f'"{key}":{value},', f'"{key}":{value}}}')
-        query = select(recent.c.id).where(
-            or_(*(recent.c.metadata.contains(one, autoescape=True) for one in written))
-        )
-        return self._ids(query.order_by(recent.c.deployed_at.desc()), MOST_READ)
+        quoted = json.dumps(value, ensure_ascii=False)
+        written = (f'"{key}":{quoted}', f'"{key}":{value},', f'"{key}":{value}}}')
+        holds = or_(*(_holds(recent.c.metadata, one) for one in written))
+        return self._newest(recent, [holds], limit)
+
+    def _newest(
+        self, recent: FromClause, where: Sequence[ColumnElement[bool]], limit: int
+    ) -> list[int]:
+        order = (recent.c.deployed_at.desc(), recent.c.reference_id.desc())
+        return self._ids(select(recent.c.id).where(*where).order_by(*order), limit)
 
     def shipping(self, pull_ids: Collection[int], limit: int) -> list[int]:
         return self._ids(shipping().params(ids=list(pull_ids)), limit)
@@ -93,9 +106,9 @@ class Search:
         )
         return self._ids(union(*found, of_commits), limit)
 
-    def pulls_by(self, author: str, limit: int) -> list[int]:
-        query = select(pulls.c.id).where(pulls.c.author == author)
-        return self._ids(query.order_by(*LAST_MERGED_FIRST), limit)
+    def is_author(self, name: str) -> bool:
+        query = select(pulls.c.id).where(pulls.c.author == name).limit(1)
+        return self._connection.scalar(query) is not None
 
     def titles(self, filter_: PullFilter, *, newest: int) -> list[tuple[int, str]]:
         query = (
@@ -121,5 +134,19 @@ def _starts(prefix: Any, whole: Any, sha: str) -> Sequence[Any]:
     return prefix == sha[:SHORT_SHA_LENGTH], whole.startswith(sha)
 
 
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _recent(filter_: DeploymentFilter, newest: int) -> FromClause:
+    """The newest deployments of a filter, in the order of the index that serves it."""
+    columns = (deployments.c.id, deployments.c.metadata, *ORDER)
+    query = select(*columns).where(*deployment_conditions(filter_))
+    return query.order_by(*NEWEST_FIRST).limit(newest).subquery()
+
+
+def _begins(column: ColumnElement[str], start: str) -> Sequence[ColumnElement[bool]]:
+    """Text that starts so, as a range of code points."""
+    return column >= start, column <= start + LAST_CHARACTER
+
+
+def _holds(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    """Whether text holds another exactly. On SQLite LIKE takes one case for the other, and each
+    database has a name of its own for what finds the place of a text."""
+    return func.replace(column, text, "") != column
