@@ -32,11 +32,11 @@ def overview(person: Person, shop: Shop, **query: str) -> None:
     assert person.page.status_code == 200, person.words
 
 
-def follow(person: Person, said: str) -> list[str]:
+def follow(person: Person, said: str, panel: str = "health") -> list[str]:
     """The names of what the page shows that a link of the attribution leads to."""
-    panel = person.page.text.partition('id="health"')[2]
-    link = re.search(rf'<a href="([^"]*)">{said}</a>', panel)
-    assert link, panel
+    text = person.page.text.partition(f'id="{panel}"')[2]
+    link = re.search(rf'<a href="([^"]*)">{said}</a>', text)
+    assert link, text
     person.get(unescape(link[1]))
     assert person.page.status_code == 200, person.words
     rows = person.page.text.partition("<tbody>")[2].partition("</tbody>")[0]
@@ -75,6 +75,15 @@ def test_the_attribution_leads_to_the_rows_that_it_counts(
             overview(person, shop, **query, **narrowed)
             if names:
                 assert follow(person, said) == names
+
+
+@pytest.mark.parametrize(("environment", "rows"), [("", ["#4", "#3"]), ("prod-us,staging", ["#4"])])
+def test_the_page_of_lead_times_leads_to_what_is_not_shipped(
+    person: Person, shop: Shop, environment: str, rows: list[str]
+) -> None:
+    query = {"repository": shop.repository, "environment": environment, **TIMES}
+    person.get("/metrics/lead_time_for_changes", **query)
+    assert follow(person, str(len(rows)), panel="figures") == rows
 
 
 def test_where_nothing_was_deployed_its_link_shows_nothing(person: Person, shop: Shop) -> None:

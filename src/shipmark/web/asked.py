@@ -6,7 +6,7 @@ from functools import partial
 from shipmark.application.metric_facts import Asked
 from shipmark.application.report import id_of_service
 from shipmark.domain.metrics import Start, Unit
-from shipmark.domain.periods import Granularity
+from shipmark.domain.periods import Granularity, Period
 from shipmark.web.fields import Fields
 from shipmark.web.visit import Visit
 
@@ -75,3 +75,22 @@ def chosen_range(visit: Visit) -> str | None:
     if "since" in said or "until" in said:
         return None
     return said.get("range") if said.get("range") in RANGES else USUAL
+
+
+def times_of(visit: Visit, period: Period) -> dict[str, str]:
+    """The period as lists are asked for it: without an end that was not typed."""
+    times = {"since": _written(period.since)}
+    if "until" in visit.query.kept(*TIMES):
+        times["until"] = _written(period.until)
+    return times
+
+
+def unshipped(visit: Visit, period: Period) -> str:
+    """The address of what merged in the period and is shipped nowhere that is asked about. As of
+    metrics, that is production where no environment is named."""
+    said = visit.query.kept("service", "repository", "environment", "author")
+    return visit.link("/pulls", **said, **times_of(visit, period), deployed="no")
+
+
+def _written(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -167,6 +167,10 @@ NOUNS = {
 }
 
 
+NOT_SHIPPED = "Not shipped yet"
+"""The one of the facts that is not counted from the rows of its metric."""
+
+
 def facts(found: Measurement, metric: Metric) -> list[tuple[str, str]]:
     """What is told of a metric beside its value, each by its name."""
     now = measured_of(found, metric).now
@@ -174,6 +178,7 @@ def facts(found: Measurement, metric: Metric) -> list[tuple[str, str]]:
     if metric is Metric.LEAD_TIME_FOR_CHANGES and found.lead_time_for_changes:
         coverage = found.lead_time_for_changes.coverage
         told.append(("Coverage", f"{percent(coverage.share)} of {amount(coverage.n)} merged"))
+        told.append((NOT_SHIPPED, amount(coverage.n - coverage.shipped)))
     return told
 
 

@@ -1,6 +1,5 @@
 """Where one comes to first: how delivery is doing, what waits, and what has no explanation yet."""
 
-from datetime import UTC
 from functools import partial
 
 from starlette.responses import Response
@@ -8,7 +7,16 @@ from starlette.responses import Response
 from shipmark.application.overview import Overview, overview
 from shipmark.domain.metrics import Waiting
 from shipmark.domain.model import DEFAULT_ENVIRONMENT
-from shipmark.web.asked import FILTERS, PLACES, RANGES, TIMES, asked, chosen_range, unknown_service
+from shipmark.web.asked import (
+    FILTERS,
+    PLACES,
+    RANGES,
+    asked,
+    chosen_range,
+    times_of,
+    unknown_service,
+    unshipped,
+)
 from shipmark.web.charts.distribution import distribution
 from shipmark.web.charts.over_time import columns_over_time
 from shipmark.web.figures import tiles
@@ -71,12 +79,8 @@ def _waiting(found: Overview) -> list[Waiting]:
 def _rows_of(visit: Visit, found: Overview) -> dict[str, str]:
     """The addresses of the deployments and pull requests behind the health of attribution."""
     period, said = found.measurement.period, visit.query.kept(*PLACES)
-    times = {"since": period.since.astimezone(UTC).isoformat().replace("+00:00", "Z")}
-    if "until" in visit.query.kept(*TIMES):
-        times["until"] = period.until.isoformat().replace("+00:00", "Z")
-    # Pull requests that name no environment are those of production, as metrics are; deployments
-    # are those of all.
-    of_pulls = {name: text for name, text in said.items() if name != "source"}
+    times = times_of(visit, period)
+    # Deployments that name no environment are those of all, unlike metrics.
     said["environment"] = ",".join(found.measurement.environments) or DEFAULT_ENVIRONMENT
     return {
         "all": visit.link("/deployments", **said, **times),
@@ -84,5 +88,5 @@ def _rows_of(visit: Visit, found: Overview) -> dict[str, str]:
         "expired": visit.link("/deployments", **said, **times, status="expired"),
         "none": visit.link("/deployments", **said, **times, status="none", success="yes"),
         "failed": visit.link("/deployments", **said, **times, status="none", success="no"),
-        "unshipped": visit.link("/pulls", **of_pulls, **times, deployed="no"),
+        "unshipped": unshipped(visit, period),
     }
