@@ -43,7 +43,7 @@ def tell(tx: ReadTransaction, body: bytes | None = None, trouble: str | None = N
 def services(tx: ReadTransaction) -> set[str]:
     (repository,) = tx.repositories.named({NAME})[NAME]
     (pull,) = tx.pulls.by_number({(repository.id, 1)}).values()
-    found = tx.pulls.services_of({pull.id}).get(pull.id, set())
+    found = tx.assignments.services_of({pull.id}).get(pull.id, set())
     return {one.identifier for one in tx.services.get(found).values()}
 
 

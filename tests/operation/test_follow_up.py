@@ -155,7 +155,7 @@ class GitLabScene:
         pull = self.pull(number)
         assert pull is not None
         with self.database.read() as tx:
-            return len(tx.pulls.services_of({pull.id}).get(pull.id, ()))
+            return len(tx.assignments.services_of({pull.id}).get(pull.id, ()))
 
 
 @pytest.fixture

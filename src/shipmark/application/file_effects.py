@@ -28,7 +28,7 @@ def effects_of_transaction(
     return [
         *(
             EffectRow(effect=Effect.ASSIGNMENT, of_id=id_, before=was)
-            for id_, was in tx.pulls.changed_assignments.items()
+            for id_, was in tx.assignments.changed.items()
         ),
         *effects_of_attributing(tx, made=made),
     ]
@@ -90,11 +90,11 @@ def _take_back_assignments(tx: Transaction, effects: Sequence[EffectRow], policy
     """The services of pull requests are then what their other assignments come to, or else what
     their files do."""
     changed = {one.of_id: one.before for one in effects}
-    pulls = tx.pulls.get(tx.pulls.take_back_assignments(changed))
+    pulls = tx.pulls.get(tx.assignments.take_back(changed))
     ids = {pull.id for pull in pulls}
     tx.repositories.lock({pull.repository_id for pull in pulls}, exclusive=True)
     # One that others gave the forge's id since keeps what was assigned to it by that.
-    tx.pulls.claim_assignments(pulls)
+    tx.assignments.claim(pulls)
     apply_assignments(tx, ids)
     assign_by_paths(tx, pulls, policy)
     look_again(tx, pulls, Touched(deployments=holders(tx, ids)), policy)

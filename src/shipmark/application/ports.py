@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from shipmark.application.assignment_ports import Assignments
 from shipmark.application.file_imports import FileImports
 from shipmark.application.forge_ports import (
     Deliveries,
@@ -68,14 +69,6 @@ class Standing:
     def waits(self) -> bool:
         """Whether its window may yet come to hold a pull request, and holds none so far."""
         return self.window is not None and self.window.raises and not self.ships
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceAssignment:
-    """Services that were added to a pull request's, or that replaced them."""
-
-    services: tuple[int, ...]
-    replace: bool
 
 
 class Repositories(Protocol):
@@ -162,46 +155,13 @@ class Pulls(Protocol):
 
     def save_told(self, told: Mapping[int, Told]) -> None: ...
 
-    def services_of(self, pull_ids: Collection[int]) -> dict[int, set[int]]: ...
-
-    @property
-    def changed_assignments(self) -> dict[int, str | None]:
-        """The assignments that this transaction made (None), or deleted, or gave to the pull
-        request they waited for: as they were, as JSON."""
-
-    def take_back_assignments(self, changed: Mapping[int, str | None]) -> set[int]:
-        """Take back such changes; the pull requests whose assignments are different now."""
-
     def get(self, ids: Collection[int]) -> list[PullRequest]: ...
 
     def delete(self, ids: Collection[int]) -> None:
         """Delete pull requests; services assigned to them wait for them again."""
 
-    def set_services(self, services: Mapping[int, set[int]]) -> None:
-        """Make these the services of each pull request."""
-
-    def add_assignment(
-        self,
-        assignment: ServiceAssignment,
-        *,
-        pull_id: int | None,
-        source_id: str | None,
-        repository_id: int | None,
-        number: int | None,
-    ) -> None:
-        """Keep an assignment, of a pull request or for one that will come with one of the keys."""
-
-    def claim_assignments(self, pulls: Collection[PullRequest]) -> set[int]:
-        """Give waiting assignments to the pull requests they name; the ids that got any."""
-
-    def assignments_of(self, pull_ids: Collection[int]) -> dict[int, list[ServiceAssignment]]:
-        """The assignments of pull requests, in the order in which they were made."""
-
     def with_files(self, repository_id: int, *, after: int, limit: int) -> list[PullRequest]:
         """The next pull requests of a repository whose files are known, by number."""
-
-    def with_waiting_assignments(self, limit: int) -> list[PullRequest]:
-        """Imported pull requests for which an assignment is nevertheless still waiting."""
 
 
 class Deployments(Protocol):
@@ -304,6 +264,8 @@ class Transaction(Protocol):
     def commits(self) -> Commits: ...
     @property
     def pulls(self) -> Pulls: ...
+    @property
+    def assignments(self) -> Assignments: ...
     @property
     def deployments(self) -> Deployments: ...
     @property

@@ -8,10 +8,11 @@ from enum import StrEnum
 from typing import Any
 
 from shipmark.application import attribute
+from shipmark.application.assignment_ports import ServiceAssignment
 from shipmark.application.attribute import Touched
 from shipmark.application.locate import locate_repositories
 from shipmark.application.policy import Policy
-from shipmark.application.ports import ServiceAssignment, Transaction
+from shipmark.application.ports import Transaction
 from shipmark.application.received import Kind, Via, receipts
 from shipmark.application.services_by_paths import assign_by_paths
 from shipmark.application.told import Told, guess, hear
@@ -207,7 +208,7 @@ def look_again(
 
 def apply_waiting_assignments(tx: Transaction, pulls: Collection[PullRequest]) -> set[int]:
     """Give pull requests the services assigned to them before they came; which got any."""
-    claimed = tx.pulls.claim_assignments(pulls)
+    claimed = tx.assignments.claim(pulls)
     apply_assignments(tx, claimed)
     return claimed
 
@@ -215,8 +216,8 @@ def apply_waiting_assignments(tx: Transaction, pulls: Collection[PullRequest]) -
 def apply_assignments(tx: Transaction, pull_ids: Collection[int]) -> None:
     """Make the services of pull requests what all their assignments, in order, come to."""
     if pull_ids:
-        assignments = tx.pulls.assignments_of(pull_ids)
-        tx.pulls.set_services({one: assigned(assignments[one]) for one in pull_ids})
+        assignments = tx.assignments.of(pull_ids)
+        tx.assignments.set_services({one: assigned(assignments[one]) for one in pull_ids})
 
 
 def assigned(assignments: Iterable[ServiceAssignment]) -> set[int]:

@@ -45,7 +45,7 @@ def assign(
     """
     if not pulls:
         return []
-    explicit = tx.pulls.assignments_of({pull.id for pull in pulls}).keys()
+    explicit = tx.assignments.of({pull.id for pull in pulls}).keys()
     derived = {
         pull.id: _names(pull, rules[pull.repository_id])
         for pull in pulls
@@ -53,7 +53,7 @@ def assign(
     }
     names = frozenset[str]().union(*derived.values())
     ids = tx.services.find_or_add(dict.fromkeys(names)) if names else {}
-    before = tx.pulls.services_of(derived.keys())
+    before = tx.assignments.services_of(derived.keys())
     changed = [
         Reassigned(
             pull=pull,
@@ -64,7 +64,7 @@ def assign(
         if pull.id in derived
     ]
     changed = [one for one in changed if one.before != one.after]
-    tx.pulls.set_services({one.pull.id: set(one.after) for one in changed})
+    tx.assignments.set_services({one.pull.id: set(one.after) for one in changed})
     return changed
 
 

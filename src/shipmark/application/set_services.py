@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from shipmark.application.assignment_ports import ServiceAssignment
 from shipmark.application.attribute import Touched
 from shipmark.application.locate import locate_repositories
 from shipmark.application.policy import Policy
-from shipmark.application.ports import ServiceAssignment, Transaction
+from shipmark.application.ports import Transaction
 from shipmark.application.record_pulls import (
     apply_assignments,
     apply_waiting_assignments,
@@ -50,7 +51,7 @@ def set_services(tx: Transaction, assignment: Assignment, *, policy: Policy) -> 
     repository_id = _repository_id(tx, assignment, policy)
     pull = _find(tx, assignment, repository_id)
     service_ids = tx.services.find_or_add(dict(assignment.services)).values()
-    tx.pulls.add_assignment(
+    tx.assignments.add(
         ServiceAssignment(services=tuple(service_ids), replace=assignment.replace),
         pull_id=pull.id if pull else None,
         source_id=assignment.source_id,
@@ -59,9 +60,9 @@ def set_services(tx: Transaction, assignment: Assignment, *, policy: Policy) -> 
     )
     if pull is None:
         return Assigned(pull=None, services=tuple(name for name, _ in assignment.services))
-    before = tx.pulls.services_of({pull.id}).get(pull.id, set())
+    before = tx.assignments.services_of({pull.id}).get(pull.id, set())
     apply_assignments(tx, {pull.id})
-    after = tx.pulls.services_of({pull.id}).get(pull.id, set())
+    after = tx.assignments.services_of({pull.id}).get(pull.id, set())
     if after != before:
         look_again(tx, [pull], Touched(deployments=holders(tx, {pull.id})), policy)
     names = sorted(service.identifier for service in tx.services.get(after).values())
@@ -97,7 +98,7 @@ def _find(tx: Transaction, assignment: Assignment, repository_id: int | None) ->
 
 def repair_waiting_assignments(tx: Transaction, *, limit: int, policy: Policy) -> int:
     """Apply assignments that were stored at the very moment their pull request was imported."""
-    pulls = tx.pulls.with_waiting_assignments(limit)
+    pulls = tx.pulls.get(tx.assignments.still_waiting(limit))
     if pulls:
         tx.repositories.lock({pull.repository_id for pull in pulls}, exclusive=True)
         touched = Touched(deployments=holders(tx, apply_waiting_assignments(tx, pulls)))

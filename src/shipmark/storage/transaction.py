@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from shipmark.storage.activities import Activities
 from shipmark.storage.artifacts import Artifacts
+from shipmark.storage.assignments import Assignments
 from shipmark.storage.checkups import Checkups
 from shipmark.storage.commits import Commits
 from shipmark.storage.deliveries import Deliveries
@@ -64,6 +65,10 @@ class StorageTransaction:
     @cached_property
     def pulls(self) -> Pulls:
         return Pulls(self.connection, self.now)
+
+    @cached_property
+    def assignments(self) -> Assignments:
+        return Assignments(self.connection)
 
     @cached_property
     def deployments(self) -> Deployments:
