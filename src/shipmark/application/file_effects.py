@@ -52,7 +52,7 @@ def effects_of_attributing(tx: Transaction, *, made: Collection[int] = ()) -> li
 def _note_names(tx: Transaction, one: FileImport) -> None:
     """Which names services had before all of the import, and which they have now."""
     renamed = tx.services.renamed
-    noted = tx.file_imports.effects_on(one.id, Effect.SERVICE_NAME, renamed.keys())
+    noted = tx.file_effects.on(one.id, Effect.SERVICE_NAME, renamed.keys())
     effects = [
         EffectRow(
             effect=Effect.SERVICE_NAME,
@@ -61,8 +61,8 @@ def _note_names(tx: Transaction, one: FileImport) -> None:
         )
         for id_, (before, now) in renamed.items()
     ]
-    tx.file_imports.save_effects(one.id, [effect for effect in effects if effect.of_id in noted])
-    tx.file_imports.add_effects(one.id, effects)
+    tx.file_effects.save(one.id, [effect for effect in effects if effect.of_id in noted])
+    tx.file_effects.add(one.id, effects)
 
 
 def _attribution(was: Attribution) -> str:
@@ -129,17 +129,17 @@ def _instant(microseconds: int | None) -> datetime | None:
 
 def _give_back_names(tx: Transaction, effects: Sequence[EffectRow]) -> None:
     names = {one.of_id: tuple(json.loads(one.before or "[]")) for one in effects}
-    tx.file_imports.give_back_names({id_: (pair[0], pair[1]) for id_, pair in names.items()})
+    tx.file_effects.give_back_names({id_: (pair[0], pair[1]) for id_, pair in names.items()})
 
 
 def _delete_lanes(tx: Transaction, effects: Sequence[EffectRow]) -> None:
     ids = {one.of_id for one in effects}
     tx.lanes.lock(ids)
-    tx.file_imports.delete_unused(Effect.LANE, ids)
+    tx.file_effects.delete_unused(Effect.LANE, ids)
 
 
 def _delete_services(tx: Transaction, effects: Sequence[EffectRow]) -> None:
-    tx.file_imports.delete_unused(Effect.SERVICE, {one.of_id for one in effects})
+    tx.file_effects.delete_unused(Effect.SERVICE, {one.of_id for one in effects})
 
 
 def _delete_repositories(tx: Transaction, effects: Sequence[EffectRow]) -> None:
@@ -148,7 +148,7 @@ def _delete_repositories(tx: Transaction, effects: Sequence[EffectRow]) -> None:
     tx.repositories.lock(ids, exclusive=True)
     known = tx.repositories.get(ids)
     untold = {id_ for id_, one in known.items() if not (one.default_branch or one.source)}
-    tx.file_imports.delete_unused(Effect.REPOSITORY, untold)
+    tx.file_effects.delete_unused(Effect.REPOSITORY, untold)
 
 
 TAKE_BACK: Mapping[Effect, Callable[[Transaction, Sequence[EffectRow]], None]] = {

@@ -233,18 +233,20 @@ class FileImports(Protocol):
     def faults(self, import_id: int) -> Mapping[str, int]:
         """How many rows were refused with each code."""
 
-    def add_effects(self, import_id: int, effects: Sequence[EffectRow]) -> None:
+
+class FileEffects(Protocol):
+    """What importing a file changed besides adding its rows."""
+
+    def add(self, import_id: int, effects: Sequence[EffectRow]) -> None:
         """Note what was changed; of the same thing, the first note stays."""
 
-    def save_effects(self, import_id: int, effects: Sequence[EffectRow]) -> None:
+    def save(self, import_id: int, effects: Sequence[EffectRow]) -> None:
         """Store what is noted of how things were before."""
 
-    def effects_on(
-        self, import_id: int, effect: Effect, ids: Collection[int]
-    ) -> dict[int, EffectRow]:
+    def on(self, import_id: int, effect: Effect, ids: Collection[int]) -> dict[int, EffectRow]:
         """What is noted of these."""
 
-    def effects(
+    def page(
         self, import_id: int, effect: Effect, *, after: int, limit: int
     ) -> Sequence[EffectRow]:
         """The next of what is noted, by ids."""

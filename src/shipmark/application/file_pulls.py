@@ -72,7 +72,7 @@ class PullRows:
     def undo(self, tx: Transaction, one: FileImport, rows: Sequence[FileRow]) -> list[FileRow]:
         ids = {row.of_id for row in rows if row.of_id is not None}
         tx.repositories.lock({pull.repository_id for pull in tx.pulls.get(ids)}, exclusive=True)
-        noted = tx.file_imports.effects_on(one.id, Effect.PULL, ids)
+        noted = tx.file_effects.on(one.id, Effect.PULL, ids)
         taken = [
             _taken_back(pull, noted[pull.id], force=one.force)
             for pull in tx.pulls.get(ids)
@@ -85,7 +85,7 @@ class PullRows:
         keys = {(pull.repository_id, pull.number): (pull, restored) for pull, restored in back}
         now, then = ({key: pair[place] for key, pair in keys.items()} for place in (0, 1))
         save_pulls(tx, now, then, self.policy)
-        tx.file_imports.save_effects(one.id, [each.note for each in taken])
+        tx.file_effects.save(one.id, [each.note for each in taken])
         kept = {each.pull.id for each in taken if each.left}
         return [_undone(row, kept) for row in rows]
 
@@ -141,15 +141,15 @@ def _note(
     """What each fact that changed was before all of the import, and what it is now."""
     changed = {pull.id: (before.get(key), pull) for key, pull in after.items()}
     changed = {id_: pair for id_, pair in changed.items() if pair[0] != pair[1]}
-    noted = tx.file_imports.effects_on(one.id, Effect.PULL, changed.keys())
+    noted = tx.file_effects.on(one.id, Effect.PULL, changed.keys())
     effects = [
         EffectRow(
             effect=Effect.PULL, of_id=id_, before=json.dumps(_merged(noted.get(id_), was, now))
         )
         for id_, (was, now) in changed.items()
     ]
-    tx.file_imports.save_effects(one.id, [effect for effect in effects if effect.of_id in noted])
-    tx.file_imports.add_effects(one.id, effects)
+    tx.file_effects.save(one.id, [effect for effect in effects if effect.of_id in noted])
+    tx.file_effects.add(one.id, effects)
 
 
 def _merged(noted: EffectRow | None, was: PullRequest | None, now: PullRequest) -> list[Any]:

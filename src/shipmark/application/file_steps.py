@@ -197,7 +197,7 @@ def apply_rows(tx: Transaction, one: FileImport, kind: FileKind) -> FileImport:
         return move(tx, held, replace(held, state=State.APPLIED, cursor=None, due_at=None))
     done, effects = kind.apply(tx, one, rows)
     tx.file_imports.save_rows(one.id, [_by_its_columns(one, row) for row in done])
-    tx.file_imports.add_effects(one.id, effects)
+    tx.file_effects.add(one.id, effects)
     applied = replace(held, counts=_moved(held, rows, done), cursor=_cursor(rows[-1]))
     refused = next((row for row in done if row.state is RowState.REFUSED), None)
     if one.strict and refused is not None:
@@ -265,7 +265,7 @@ def undo_rows(tx: Transaction, one: FileImport, kind: FileKind) -> FileImport:
         return _take_back(tx, held, kind, 0, 0)
     done = kind.undo(tx, one, rows)
     tx.file_imports.save_rows(one.id, done)
-    tx.file_imports.add_effects(one.id, effects_of_attributing(tx))
+    tx.file_effects.add(one.id, effects_of_attributing(tx))
     last = rows[-1]
     after = replace(
         held,
@@ -280,10 +280,10 @@ def _take_back(
 ) -> FileImport:
     """Take back the next changes, those of one effect after those of another."""
     while number < len(EFFECTS):
-        noted = tx.file_imports.effects(held.id, EFFECTS[number], after=after, limit=ROWS_AT_ONCE)
+        noted = tx.file_effects.page(held.id, EFFECTS[number], after=after, limit=ROWS_AT_ONCE)
         if noted:
             take_back(tx, noted, kind.policy)
-            tx.file_imports.add_effects(held.id, effects_of_attributing(tx))
+            tx.file_effects.add(held.id, effects_of_attributing(tx))
             cursor = json.dumps(["effects", number, noted[-1].of_id])
             return move(tx, held, replace(held, cursor=cursor))
         number, after = number + 1, 0

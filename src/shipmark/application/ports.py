@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shipmark.application.assignment_ports import Assignments
-from shipmark.application.file_imports import FileImports
+from shipmark.application.file_imports import FileEffects, FileImports
 from shipmark.application.forge_ports import (
     Deliveries,
     Events,
@@ -288,3 +288,5 @@ class Transaction(Protocol):
     def incidents(self) -> Incidents: ...
     @property
     def file_imports(self) -> FileImports: ...
+    @property
+    def file_effects(self) -> FileEffects: ...

@@ -1,18 +1,16 @@
 """Queries about files to import."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    Column,
     Connection,
     Row,
     Select,
     delete,
-    exists,
     func,
     insert,
     select,
@@ -21,8 +19,6 @@ from sqlalchemy import (
 )
 
 from shipmark.application.file_imports import (
-    Effect,
-    EffectRow,
     Fault,
     FileImport,
     FileRow,
@@ -31,29 +27,19 @@ from shipmark.application.file_imports import (
     RowState,
     State,
 )
-from shipmark.storage.columns import EPOCH, MICROSECOND, metadata
+from shipmark.storage.columns import EPOCH, MICROSECOND
 from shipmark.storage.file_import_tables import file_effects, file_imports, file_parts, file_rows
-from shipmark.storage.file_uses import hand_on
-from shipmark.storage.received_tables import received
 from shipmark.storage.sent_rows import among, inserted, packed, updated
-from shipmark.storage.statements import chunks, insert_unless_there, sent_row
-from shipmark.storage.tables import lanes, repositories, services, windows
+from shipmark.storage.statements import chunks, sent_row
 
 FAULT = ("code", "message", "column", "value")
 ROW = ("import_id", "line", "state", "place", "reference_id", "content", *FAULT, "of_id")
 CHANGING = ("state", *FAULT, "of_id")
 ACCEPTED = (RowState.READY, RowState.PRESENT, RowState.APPLIED)
 LIGHT = [column for column in file_imports.c if column.name != "preview"]
-OF_RECEIPT = received.c.repository_id
 PLACE = (file_rows.c.place, file_rows.c.reference_id)
-OF_EFFECT = {
-    Effect.LANE: lanes.c.id,
-    Effect.SERVICE: services.c.id,
-    Effect.REPOSITORY: repositories.c.id,
-}
 
 _ADD_ROWS = inserted(file_rows, ROW)
-_SAVE_EFFECTS = updated(file_effects, ["import_id", "effect", "of_id"], ["before"])
 _SAVE_ROWS = updated(file_rows, ["import_id", "line"], CHANGING)
 
 
@@ -219,99 +205,6 @@ class FileImports:
             .group_by(code)
         )
         return {row[0]: row[1] for row in self._connection.execute(query)}
-
-    # What was changed besides
-
-    def add_effects(self, import_id: int, effects: Sequence[EffectRow]) -> None:
-        for chunk in chunks(effects):
-            rows = [{"import_id": import_id, **asdict(one)} for one in chunk]
-            self._connection.execute(insert_unless_there(self._connection, file_effects), rows)
-
-    def save_effects(self, import_id: int, effects: Sequence[EffectRow]) -> None:
-        for chunk in chunks(effects):
-            sent = packed((import_id, one.effect, one.of_id, one.before) for one in chunk)
-            self._connection.execute(_SAVE_EFFECTS, {"rows": sent})
-
-    def effects_on(
-        self, import_id: int, effect: Effect, ids: Collection[int]
-    ) -> dict[int, EffectRow]:
-        query = _effects_of(import_id, effect).where(among(file_effects.c.of_id, "ids"))
-        return {
-            row.of_id: EffectRow(effect=effect, of_id=row.of_id, before=row.before)
-            for chunk in chunks(ids)
-            for row in self._connection.execute(query, {"ids": chunk})
-        }
-
-    def effects(self, import_id: int, effect: Effect, *, after: int, limit: int) -> list[EffectRow]:
-        query = (
-            _effects_of(import_id, effect)
-            .where(file_effects.c.of_id > after)
-            .order_by(file_effects.c.of_id)
-            .limit(limit)
-        )
-        return [
-            EffectRow(effect=effect, of_id=row.of_id, before=row.before)
-            for row in self._connection.execute(query)
-        ]
-
-    def delete_unused(self, effect: Effect, ids: Collection[int]) -> None:
-        key = OF_EFFECT[effect]
-        for chunk in chunks(ids):
-            self._delete_empty_lanes(key, chunk)
-            unused = set(chunk) - self._used(key, chunk)
-            if key.table is repositories:
-                self._connection.execute(delete(received).where(OF_RECEIPT.in_(unused)))
-            self._connection.execute(delete(key.table).where(key.in_(unused)))
-            if left := set(chunk) - unused:
-                hand_on(self._connection, effect, left)
-
-    def _delete_empty_lanes(self, key: Column[Any], ids: Collection[int]) -> None:
-        """Lanes in which nothing is deployed any more are no use of a service or repository."""
-        empty = ~exists().where(windows.c.lane_id == lanes.c.id)
-        for column in _referring_to(key):
-            if column.table is lanes:
-                self._connection.execute(delete(lanes).where(column.in_(ids), empty))
-
-    def _used(self, key: Column[Any], ids: Collection[int]) -> set[int]:
-        """Those that any row of any table refers to, but for when something was received."""
-        used: set[int] = set()
-        for column in _referring_to(key):
-            if column is OF_RECEIPT:
-                continue
-            query = select(column).where(column.in_(ids)).distinct()
-            used.update(self._connection.scalars(query))
-        if key.table is services:
-            used |= self._assigned(ids)
-        return used
-
-    def _assigned(self, ids: Collection[int]) -> set[int]:
-        """Services of assignments, which name them in a list."""
-        assignments = metadata.tables["service_assignments"]
-        wanted, found = set(ids), set()
-        for text in self._connection.scalars(select(assignments.c.services).distinct()):
-            found |= wanted.intersection(json.loads(text))
-        return found
-
-    def give_back_names(self, names: Mapping[int, tuple[str, str]]) -> None:
-        for service_id, (before, then) in names.items():
-            self._connection.execute(
-                update(services)
-                .where(services.c.id == service_id, services.c.name == then)
-                .values(name=before)
-            )
-
-
-def _referring_to(key: Column[Any]) -> Iterator[Column[Any]]:
-    for table in metadata.sorted_tables:
-        for reference in table.foreign_keys:
-            if reference.column is key:
-                yield reference.parent
-
-
-def _effects_of(import_id: int, effect: Effect) -> Select[Any]:
-    return select(file_effects.c.of_id, file_effects.c.before).where(
-        file_effects.c.import_id == import_id, file_effects.c.effect == effect
-    )
 
 
 def _rows_of(import_id: int) -> Select[Any]:

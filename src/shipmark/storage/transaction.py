@@ -17,6 +17,7 @@ from shipmark.storage.deployment_rows import DeploymentRows
 from shipmark.storage.deployments import Deployments
 from shipmark.storage.events import Events
 from shipmark.storage.explanations import Explanations
+from shipmark.storage.file_effects import FileEffects
 from shipmark.storage.file_imports import FileImports
 from shipmark.storage.forge_imports import ForgeImports
 from shipmark.storage.incidents import Incidents
@@ -134,6 +135,10 @@ class StorageTransaction:
     @cached_property
     def file_imports(self) -> FileImports:
         return FileImports(self.connection, self.now)
+
+    @cached_property
+    def file_effects(self) -> FileEffects:
+        return FileEffects(self.connection)
 
     @cached_property
     def pull_rows(self) -> PullRows:
