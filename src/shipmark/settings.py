@@ -227,7 +227,7 @@ def _given(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         if not variable.endswith(FILE):
             yield variable, text
             continue
-        if variable.removesuffix(FILE) in environment:
+        if environment.get(variable.removesuffix(FILE), "").strip():
             raise SettingsError(f"Set {variable.removesuffix(FILE)} or {variable}, not both.")
         try:
             yield variable.removesuffix(FILE), Path(text).read_text(encoding="utf-8-sig")

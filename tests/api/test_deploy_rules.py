@@ -46,6 +46,15 @@ def test_a_rule_is_replaced_under_its_name(shop: Shop) -> None:
     assert (other["id"], other["version"]) == (first["id"], 2)
 
 
+def test_what_git_puts_before_names_of_branches_and_tags_is_cut_off(shop: Shop) -> None:
+    when = {"branch": "glob:refs/heads/release/*", "repository": shop.repository}
+    saved = shop.server.call("rules.upsert", **a_rule(shop, when=when))["rule"]
+    assert saved["when"] == when | {"branch": "release/*"}
+    when = {"tag": "refs/tags/v1", "repository": shop.repository}
+    saved = shop.server.call("rules.upsert", **a_rule(shop, source="tag", when=when))["rule"]
+    assert saved["when"] == when | {"tag": "v1"}
+
+
 def test_a_deleted_rule_is_listed_no_more(shop: Shop) -> None:
     name = shop.server.call("rules.upsert", **a_rule(shop))["rule"]["name"]
     assert shop.server.call("rules.delete", name=name)["deleted"]

@@ -68,6 +68,15 @@ def in_general(found: Diagnosis) -> str:
     return "\n".join(one.what for one in found.findings)
 
 
+def test_a_file_of_path_rules_that_cannot_be_used_is_told(database: Database) -> None:
+    with database.write() as tx:
+        told(tx, pushed(1), a_pull_request(1))
+        register(tx, [a_deployment(2)], policy=POLICY)
+        tx.repositories.update(known(tx), {"rules_file_error": "services: is no object"})
+    assert "path rules cannot be used" in findings(looked_at(database))
+    assert "services: is no object" in findings(looked_at(database))
+
+
 def test_a_repository_of_which_everything_arrives_is_healthy(database: Database) -> None:
     with database.write() as tx:
         told(tx, pushed(1), a_pull_request(1))

@@ -28,6 +28,8 @@ def test_a_setting_may_be_read_from_a_file(commands: CommandLine, tmp_path: Path
     assert "postgresql://ann:***@db.example/shipmark" in shown
     both = {"SHIPMARK_DATABASE_URL_FILE": str(secret), "SHIPMARK_DATABASE_URL": "sqlite:///x"}
     assert "not both" in commands.fail("settings", **both).stderr
+    blank = both | {"SHIPMARK_DATABASE_URL": ""}
+    assert "postgresql://ann:***@db.example/shipmark" in commands.run("settings", **blank).stdout
 
 
 def test_secrets_of_webhooks_are_shown_by_nobody(commands: CommandLine, tmp_path: Path) -> None:

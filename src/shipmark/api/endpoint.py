@@ -142,24 +142,24 @@ def _address(scheme: str, host: str, server: tuple[str, int] | None, root_path: 
     return str(Request(scope).base_url).rstrip("/")
 
 
-async def body_of(request: Request, most: int) -> bytes:
-    """The whole body, unless it is larger than ``most`` bytes."""
+SPLIT = "Send it in several requests, or let the server take more with SHIPMARK_MAX_BODY_BYTES."
+
+
+async def body_of(request: Request, most: int, instead: str = SPLIT) -> bytes:
+    """The whole body, unless it is larger than ``most`` bytes: then ``instead`` is what to do."""
     body = bytearray()
     announced = request.headers.get("Content-Length", "")
     if announced.isdigit() and int(announced) > most:
-        raise _too_large(most)
+        raise _too_large(most, instead)
     try:
         async for chunk in request.stream():
             body += chunk
             if len(body) > most:
-                raise _too_large(most)
+                raise _too_large(most, instead)
     except ClientDisconnect:
         raise InvalidJSON("The connection was closed before the body was complete.") from None
     return bytes(body)
 
 
-def _too_large(most: int) -> PayloadTooLarge:
-    return PayloadTooLarge(
-        f"The body is larger than {most} bytes. Send it in several requests, or let the server "
-        "take more with SHIPMARK_MAX_BODY_BYTES."
-    )
+def _too_large(most: int, instead: str) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body is larger than {most} bytes. {instead}")

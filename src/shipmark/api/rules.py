@@ -1,7 +1,7 @@
 """The methods rules.*: deploy rules, and what they make of the past."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -18,17 +18,26 @@ from shipmark.application.rule_ports import NamedRule
 from shipmark.application.rules import RuleDraft, Trial, Tried
 from shipmark.domain.errors import RequiredParamsMissing, ShipmarkError
 from shipmark.domain.events import EventSource, SourceEvent
-from shipmark.domain.patterns import read_pattern
+from shipmark.domain.patterns import Pattern, PatternKind, read_pattern
 from shipmark.domain.rules import Conditions, Inferred, NoMatch, Outcome
 
 CONDITIONS = tuple(field.name for field in fields(Conditions))
 OUTCOMES = tuple(field.name for field in fields(Outcome))
+PREFIXES = {"branch": "refs/heads/", "tag": "refs/tags/"}
 CREATED, KEPT, REFUSED = "created", "kept", "refused"
 
 
 def _when(argument: str, value: Any) -> Conditions:
     texts = coercions.texts_by_name(argument, value, CONDITIONS)
-    return Conditions(**{name: read_pattern(text) for name, text in texts.items()})
+    return Conditions(**{name: _pattern(name, text) for name, text in texts.items()})
+
+
+def _pattern(name: str, text: str) -> Pattern:
+    """A pattern; of branches and tags without what git puts before their names."""
+    pattern = read_pattern(text)
+    if pattern.kind is PatternKind.REGEX or name not in PREFIXES:
+        return pattern
+    return replace(pattern, text=pattern.text.removeprefix(PREFIXES[name]))
 
 
 def _make(argument: str, value: Any) -> Outcome:

@@ -12,6 +12,7 @@ from shipmark.domain.errors import InvalidSignature, UnknownMethod
 FORGES = ("github", "gitlab", "bitbucket", "azure-devops", "gitea")
 
 LARGEST = 25 * 1024 * 1024
+NOT_TAKEN = "Nothing of it is taken; an import from the forge brings what it told."
 """Bytes. GitHub sends nothing larger, and anyone may send this much without a token."""
 
 
@@ -26,7 +27,7 @@ async def receive(request: Request) -> Response:
             f"Webhooks are not taken at {request.url.path} until the server is given their secret, "
             f"with {setting}."
         )
-    body = await body_of(request, min(api.largest_body, LARGEST))
+    body = await body_of(request, min(api.largest_body, LARGEST), NOT_TAKEN)
     delivery = hook.delivery(forge, dict(request.headers), body)
     if delivery is None:
         if refused := api.refusals.count(forge):

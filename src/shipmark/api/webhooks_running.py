@@ -19,6 +19,7 @@ from shipmark.domain.artifacts import ServiceDeployed
 from shipmark.domain.errors import InvalidJSON, InvalidSignature, UnknownMethod
 
 LARGEST_WEBHOOK = 4 * 1024 * 1024
+NOT_TAKEN = "Nothing of it is taken; deployments.create takes what it told."
 """Bytes. What these systems send has some thousand."""
 
 
@@ -51,7 +52,7 @@ async def receive(api: Api, webhook: RunningWebhook, request: Request) -> None:
     path = request.url.path
     if webhook.secret is None:
         raise UnknownMethod(f"{path} takes nothing until its secret is set; see the settings.")
-    body = await body_of(request, min(LARGEST_WEBHOOK, api.largest_body))
+    body = await body_of(request, min(LARGEST_WEBHOOK, api.largest_body), NOT_TAKEN)
     headers = {name.lower(): value for name, value in request.headers.items()}
     if not webhook.is_genuine(webhook.secret, headers, body):
         raise InvalidSignature(

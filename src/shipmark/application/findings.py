@@ -21,6 +21,7 @@ ATTRIBUTION = "docs/attribution.md#attempted-at-once-then-retried"
 API = "docs/api.md"
 IMPORT_FORGE = "docs/import-forge.md"
 OPERATION = "docs/operation.md"
+PATH_RULES = "docs/path-rules.md"
 RULES = "docs/deploy-rules.md"
 WEBHOOKS = "docs/operation.md#webhooks"
 
@@ -149,6 +150,13 @@ def repository_findings(
             mend="Tell it with repositories.upsert or `shipmark repository add`; a forge that is "
             "set up tells it by itself.",
             docs=f"{API}#repositoriesupsert",
+        )
+    if state.repository.rules_file_error is not None:
+        yield Finding(
+            what="Its file of path rules cannot be used, and the rules from before are in force: "
+            f"{state.repository.rules_file_error}",
+            mend="Mend what the message says; the next push or import reads the file again.",
+            docs=PATH_RULES,
         )
     yield from _source_findings(state, forge)
     yield from _import_findings(now, state)
