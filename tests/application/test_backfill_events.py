@@ -104,10 +104,10 @@ def test_a_rule_infers_deployments_of_the_past(scene: Scene) -> None:
     assert all(one.attribution.status == "attributed" for one in made(scene))
 
 
-def test_a_rule_about_jobs_asks_for_jobs_alone(scene: Scene) -> None:
+def test_a_rule_about_jobs_asks_for_jobs_and_where_they_deployed(scene: Scene) -> None:
     rule(scene, EventSource.GITLAB_PIPELINES, job="deploy")
     scene.pages(scene.begin())
-    assert asked_lists(scene) == ["jobs"]
+    assert asked_lists(scene) == ["jobs", "deployments"]
 
 
 def test_a_later_rule_reads_its_events_from_the_beginning_and_once(scene: Scene) -> None:

@@ -183,6 +183,12 @@ def test_a_mapping_to_a_column_that_is_not_there_says_which_are() -> None:
         read(b"service\na\n", {"service": "app"})
 
 
+@pytest.mark.parametrize("content", [b"app\na\n", b'{"app": "a"}\n'])
+def test_a_mapping_that_gives_a_column_two_names_is_refused(content: bytes) -> None:
+    with pytest.raises(InvalidFile, match="two names, service and environment"):
+        read(content, {"service": "app", "environment": "App"})
+
+
 def test_a_line_of_100_megabytes_is_an_error_and_is_never_held() -> None:
     def parts() -> Iterator[bytes]:
         yield b"service\na\nb"

@@ -207,7 +207,8 @@ class FileImports(Protocol):
         """Rows, by their reference_id, that can be applied or need not be."""
 
     def ready(self, import_id: int, *, after: tuple[int, str], limit: int) -> Sequence[FileRow]:
-        """The next rows to apply, in order."""
+        """The next rows to apply, in order: also those that were there when they were read, which
+        may be gone by now."""
 
     def applied(
         self,

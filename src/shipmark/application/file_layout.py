@@ -50,6 +50,7 @@ def read_layout(
 
     Raises InvalidFile.
     """
+    _check_mapping(mapping)
     coming = LinesToRead(begins, 1)
     while (line := coming.next()) is not None:
         raw = (line.raw or b"").removeprefix(BOM) if coming.line == 2 else (line.raw or b"")
@@ -65,6 +66,17 @@ def read_layout(
         columns, unknown = _columns(header, known, mapping)
         return Layout(delimiter=delimiter, columns=columns), coming.offset, coming.line, unknown
     raise InvalidFile("The file is empty. Its first line must name the columns.")
+
+
+def _check_mapping(mapping: Mapping[str, str]) -> None:
+    named: dict[str, str] = {}
+    for ours, theirs in mapping.items():
+        other = named.setdefault(plain(theirs), ours)
+        if other != ours:
+            raise InvalidFile(
+                f"The mapping gives the column '{theirs[:100]}' two names, {other} and {ours}. A "
+                "column has one."
+            )
 
 
 def _header(first: bytes, coming: LinesToRead) -> bytes:

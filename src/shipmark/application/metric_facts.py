@@ -136,7 +136,7 @@ class Facts:
     @cached_property
     def environments(self) -> tuple[str, ...]:
         """Those that were asked about; else those that there were deployments to."""
-        found = self.asked.environments or {one.environment for one in self.deployments}
+        found = self.asked.environments or {one.environment for one in self.counted}
         return tuple(sorted(found))
 
     @cached_property

@@ -146,10 +146,12 @@ def _ready(tx: ReadTransaction, *, import_id: int, after: tuple[int, str]) -> li
 
 
 def _time_of(tx: ReadTransaction, *, one: FileImport) -> tuple[datetime, datetime]:
-    """The time that the deployments of a file are from, or else the last year; a year at most."""
+    """The time that the deployments of a file are from, or else the last year: from a day to a
+    year."""
     span = tx.file_imports.span(one.id) if one.kind is Kind.DEPLOYMENTS else None
     first, last = span or (tx.now - LAST_YEAR, tx.now)
-    until = last + timedelta(seconds=1)
+    # A day at least: how often a day, a shorter time does not tell.
+    until = max(last + timedelta(seconds=1), first + timedelta(days=1))
     return max(first, until - LAST_YEAR), until
 
 
@@ -162,7 +164,7 @@ def _told(one: FileImport, states: Mapping[str, int], faults: Mapping[str, int])
     refused = one.counts.get(RowState.REFUSED, 0) + states.get(RowState.REFUSED, 0)
     return {
         "new": states.get(RowState.APPLIED, 0),
-        "present": one.counts.get(RowState.PRESENT, 0) + states.get(RowState.PRESENT, 0),
+        "present": states.get(RowState.PRESENT, 0),
         "duplicate": one.counts.get(RowState.DUPLICATE, 0),
         "refused": refused,
         "conflicting": faults.get(ReferenceIdExists.code, 0),

@@ -134,6 +134,8 @@ def _import(target: Target, begun: ImportShape, *, dry_run: bool) -> None:
         if one.strict and one.rows.refused:
             typer.echo(f"It is strict, and {_refused(one)}: nothing of it would be applied.")
         typer.echo(f"Import {one.id} is not applied.")
+        if one.rows.refused:
+            raise typer.Exit(1)
         return
     if one.strict and one.rows.refused:
         raise TargetTrouble(f"{_refused(one).capitalize()}, so nothing was applied.")

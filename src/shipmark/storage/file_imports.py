@@ -140,11 +140,17 @@ class FileImports:
         }
 
     def ready(self, import_id: int, *, after: tuple[int, str], limit: int) -> list[FileRow]:
+        # One state after the other: of both at once, either database would read and sort all.
+        states = (RowState.READY, RowState.PRESENT)
+        found = [row for one in states for row in self._next_of(import_id, one, after, limit)]
+        return sorted(found, key=lambda row: (row.place, row.reference_id))[:limit]
+
+    def _next_of(
+        self, import_id: int, state: RowState, after: tuple[int, str], limit: int
+    ) -> list[FileRow]:
         query = (
             _rows_of(import_id)
-            .where(
-                tuple_(*PLACE) > sent_row(after, like=PLACE), file_rows.c.state == RowState.READY
-            )
+            .where(tuple_(*PLACE) > sent_row(after, like=PLACE), file_rows.c.state == state)
             .order_by(*PLACE)
             .limit(limit)
         )
