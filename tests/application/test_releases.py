@@ -67,7 +67,8 @@ def a_tag(forge: str, commit: str = OLD, tag: str = "v1.0.1", **more: Any) -> li
 def with_commit(facts: Sequence[Fact], commit: str) -> list[Fact]:
     """A release as the forge's API tells it, or as it was asked for."""
     return [
-        replace(one, commit_sha=commit) if isinstance(one, SourceEvent) else one for one in facts
+        replace(one, commit_sha=commit, is_guessed=False) if isinstance(one, SourceEvent) else one
+        for one in facts
     ]
 
 
@@ -88,6 +89,11 @@ def deployed(tx: StorageTransaction) -> list[Any]:
     """The commits that were deployed, and when."""
     rows = tx.connection.execute(select(deployments.c.commit_sha, deployments.c.deployed_at))
     return sorted((row.commit_sha, row.deployed_at) for row in rows)
+
+
+def commits_of_releases(tx: StorageTransaction) -> list[str | None]:
+    of_releases = source_events.c.source == EventSource.RELEASE.value
+    return [*tx.connection.scalars(select(source_events.c.commit_sha).where(of_releases))]
 
 
 def test_a_release_waits_for_its_commit_and_is_never_deployed_by_time(
@@ -132,6 +138,44 @@ def test_what_a_tag_stands_for_that_was_moved_only_the_forge_can_say(
         assert deployed(tx) == []
         tell(tx, with_commit(a_release(forge), NEW), with_commit(a_release(forge), OLD))
         assert deployed(tx) == [(NEW, at(9))]
+
+
+def test_of_a_tag_that_was_moved_nothing_is_deployed_whichever_is_told_first(
+    database: Database, forge: str
+) -> None:
+    release = a_release(forge)
+    for order in permutations((a_tag(forge, NEW), a_tag(forge, OLD), release, release)):
+        with database.trial() as tx:
+            with_shop(tx, forge)
+            tell(tx, *order)
+            assert deployed(tx) == []
+            assert commits_of_releases(tx) == [None]
+
+
+def test_what_the_forge_says_of_a_release_stands_over_the_tags_that_were_pushed(
+    database: Database, forge: str
+) -> None:
+    release = a_release(forge)
+    answer = with_commit(release, OLD)
+    for tags in ([a_tag(forge, NEW)], [a_tag(forge, NEW), a_tag(forge, OLD)]):
+        for order in permutations((*tags, release, answer)):
+            with database.trial() as tx:
+                with_shop(tx, forge)
+                tell(tx, *order)
+                assert deployed(tx) == [(OLD, at(9))]
+
+
+def test_a_commit_that_was_taken_from_a_tag_is_taken_back_once_the_tag_moves(
+    database: Database, forge: str
+) -> None:
+    with database.trial() as tx:
+        with_shop(tx, forge)
+        tell(tx, a_tag(forge, NEW), a_release(forge))
+        assert deployed(tx) == [(NEW, at(9))]
+        tell(tx, a_tag(forge, OLD))
+        assert deployed(tx) == []
+        tell(tx, with_commit(a_release(forge), OLD))
+        assert deployed(tx) == [(OLD, at(9))]
 
 
 def test_tags_and_releases_of_other_names_and_repositories_are_not_taken(

@@ -223,7 +223,8 @@ def test_the_api_tells_the_same_of_a_release_as_the_webhook_and_its_commit() -> 
     of_tag, of_none = result(releases_page(NAME, since=None, cursor=None), forge).facts
     (by_webhook,) = told("release", action="published", release=release)
     assert isinstance(of_none, SourceEvent)
-    assert (of_tag, by_webhook.commit_sha) == (replace(by_webhook, commit_sha=COMMIT), None)
+    assert (by_webhook.commit_sha, by_webhook.is_guessed) == (None, True)
+    assert of_tag == replace(by_webhook, commit_sha=COMMIT, is_guessed=False)
     assert (of_none.tag, of_none.commit_sha) == ("v2", None)
 
 

@@ -144,7 +144,7 @@ def test_the_api_tells_the_same_of_a_release_as_the_webhook_and_its_commit() -> 
     forge.releases = [graphql_release(draft, None), graphql_release(payload["release"], COMMIT)]
     page = result(releases_page(NAME, since=None, cursor=None), forge)
     (by_webhook,) = told("release", payload)
-    assert list(page.facts) == [replace(by_webhook, commit_sha=COMMIT)]
+    assert list(page.facts) == [replace(by_webhook, commit_sha=COMMIT, is_guessed=False)]
     assert by_webhook.commit_sha is None
     assert result(releases_page(NAME, since=NOON, cursor=None), forge).facts == ()
 

@@ -1,7 +1,8 @@
 """Events that are stored: under the names of today, and releases with the commits of their tags.
 
 GitHub and Gitea do not tell the commit of a release. Where they are not asked for it, a tag that
-was pushed tells it, whichever of the two is told first.
+was pushed tells it, whichever of the two is told first. That is a guess: the tag may have been
+deleted or moved since.
 """
 
 from collections import defaultdict
@@ -24,20 +25,24 @@ def under_names_here(tx: Transaction, events: Sequence[SourceEvent]) -> list[Sou
 def complete_releases(tx: Transaction, news: Iterable[SourceEvent]) -> Recorded:
     """Give releases the commits of their tags, where the news is either; what that comes to.
 
-    What a tag stands for that was moved, only the forge can say: of such a release nothing is
-    taken from here.
+    What a tag stands for that was moved, only the forge can say: from such a tag nothing is taken,
+    and what was taken before it moved is taken back.
     """
     tags: dict[str, set[str]] = defaultdict(set)
     for one in news:
         if one.tag and (one.source is EventSource.TAG or _waits(one)):
             tags[home(one)].add(one.tag)
-    completed = []
+    before: dict[str, SourceEvent] = {}
+    guesses: list[SourceEvent] = []
     for home_, names in sorted(tags.items()):
-        for release in tx.events.releases_without_commit(home_, names):
+        for release in tx.events.releases_to_guess(home_, names):
             commits = tx.events.commits_of_tag(home_, release.tag or "")
-            if len(commits) == 1:
-                completed.append(replace(release, commit_sha=commits.pop()))
-    return tx.events.add(under_names_here(tx, completed)) if completed else Recorded()
+            guess = commits.pop() if len(commits) == 1 else None
+            if guess != release.commit_sha:
+                before[release.key] = release
+                guesses.append(replace(release, commit_sha=guess, is_guessed=True))
+    tx.events.restate(guesses)
+    return Recorded(news=under_names_here(tx, guesses), before=before)
 
 
 def _waits(event: SourceEvent) -> bool:

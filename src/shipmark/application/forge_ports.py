@@ -79,8 +79,12 @@ class Events(Protocol):
     def add(self, events: Sequence[SourceEvent]) -> Recorded:
         """Store events whose key is new, and what is new about those that are known."""
 
-    def releases_without_commit(self, home: str, tags: Collection[str]) -> list[SourceEvent]:
-        """Releases of these tags that tell no commit, of the repository with this `events.home`."""
+    def restate(self, events: Sequence[SourceEvent]) -> None:
+        """Store events that are known just as they are given, whatever was known of them."""
+
+    def releases_to_guess(self, home: str, tags: Collection[str]) -> list[SourceEvent]:
+        """Releases of these tags whose commit is not known, or guessed, of the repository with
+        this `events.home`."""
 
     def commits_of_tag(self, home: str, tag: str) -> set[str]:
         """The commits that a tag was told to stand for: several, if it was moved."""

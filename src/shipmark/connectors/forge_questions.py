@@ -91,7 +91,7 @@ def _release(
     if repository is None or source_id not in (None, repository.source_id):
         return []
     commit = yield from commit_of_tag(event.repository, event.tag or "")
-    return [replace(event, commit_sha=commit)] if commit else []
+    return [replace(event, commit_sha=commit, is_guessed=False)] if commit else []
 
 
 def _releases_without_commit(facts: Sequence[Fact]) -> list[SourceEvent]:

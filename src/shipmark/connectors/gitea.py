@@ -241,7 +241,7 @@ def releases_page(name: str, *, since: datetime | None, cursor: str | None) -> D
         event = release_event(name, one)
         if event and (not since or event.at >= since):
             commit = yield from commit_of_tag(name, one.tag_name)
-            news.append(replace(event, commit_sha=commit))
+            news.append(replace(event, commit_sha=commit, is_guessed=commit is None))
     return Page(facts=tuple(news), cursor=_next(page, response, found))
 
 

@@ -199,4 +199,5 @@ def release_event(
         commit_sha=sha or None,
         tag=tag,
         url=url,
+        is_guessed=not sha,
     )

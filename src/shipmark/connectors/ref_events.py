@@ -40,7 +40,8 @@ def release_event(
     url: str | None,
     commit: str | None = None,
 ) -> SourceEvent:
-    """A release that was published, by a forge that may not tell its commit."""
+    """A release that was published. One whose commit its forge does not tell is guessed: what the
+    forge says of it when it is asked stands."""
     return SourceEvent(
         source=EventSource.RELEASE,
         key=f"{forge}:{repository}:release:{release_id}",
@@ -50,6 +51,7 @@ def release_event(
         commit_sha=commit,
         tag=tag,
         url=url,
+        is_guessed=commit is None,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, and_, bindparam, select, update
+from sqlalchemy import Connection, Insert, Row, and_, bindparam, or_, select, update
 
 from shipmark.application.forge_ports import Recorded
 from shipmark.domain.events import EventSource, SourceEvent, completed
@@ -18,7 +18,11 @@ _FIELDS = tuple(field.name for field in fields(SourceEvent) if field.name in sou
 _BEGINS_SO = and_(source_events.c.key > bindparam("first"), source_events.c.key < bindparam("last"))
 _RELEASES = (
     select(source_events)
-    .where(source_events.c.commit_sha.is_(None), _BEGINS_SO, among(source_events.c.tag, "tags"))
+    .where(
+        or_(source_events.c.commit_sha.is_(None), source_events.c.is_guessed),
+        _BEGINS_SO,
+        among(source_events.c.tag, "tags"),
+    )
     .order_by(source_events.c.key)
 )
 _COMMITS = select(source_events.c.commit_sha).where(_BEGINS_SO)
@@ -57,11 +61,19 @@ class Events:
                 values = _values(completed(one, told[one.key]))
                 if values != _values(one):
                     before[one.key] = one
-                    changing = update(source_events).where(source_events.c.key == one.key)
-                    self._connection.execute(changing.values(**values))
+                    self._store(one.key, values)
         return before
 
-    def releases_without_commit(self, home: str, tags: Collection[str]) -> list[SourceEvent]:
+    def restate(self, events: Sequence[SourceEvent]) -> None:
+        for one in sorted(events, key=lambda one: one.key):
+            self._store(one.key, _values(one))
+
+    def _store(self, key: str, values: Mapping[str, Any]) -> None:
+        # The unique index on the key serves.
+        changing = update(source_events).where(source_events.c.key == key)
+        self._connection.execute(changing.values(**values))
+
+    def releases_to_guess(self, home: str, tags: Collection[str]) -> list[SourceEvent]:
         return [
             event_of(row)
             for chunk in chunks(sorted(tags))
