@@ -28,7 +28,7 @@ from shipmark.application.policy import Policy
 from shipmark.connectors.gitignore_paths import GitIgnoreEngine
 from shipmark.storage.database import Database
 
-few = settings(max_examples=settings.default.max_examples // 4)
+few = settings(max_examples=settings.default.max_examples // 12)
 sizes = st.integers(1, 4)
 policies = st.booleans().map(
     lambda registers: Policy(paths=GitIgnoreEngine(), register_unknown_repositories=registers)
