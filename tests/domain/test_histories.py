@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipmark.domain.histories import History, Listing, Reaching, in_columns, stretches
+from shipmark.domain.histories import History, Listing, Reaching, in_order, stretches
 
 positions = st.tuples(st.integers(0, 6), st.integers(0, 3))
 windows = st.builds(
@@ -53,7 +53,7 @@ def test_a_window_ships_what_stands_in_it_for_its_service_and_was_not_listed_bef
     lists: dict[tuple[int, int], list[Listing]],
 ) -> None:
     columns = [[one[place] for one in sorted(merged)] for place in (0, 1)]
-    history = History(columns, services, lists)
+    history = History(columns, columns[1:], services, lists)
     ((_, found),) = history.shipped([window])
     assert list(zip(*found, strict=True)) == [
         one
@@ -69,6 +69,17 @@ def test_a_window_ships_what_stands_in_it_for_its_service_and_was_not_listed_bef
     ]
 
 
+@given(merged=st.sets(positions), inside=st.lists(windows, max_size=6))
+def test_windows_ship_the_same_beside_others_as_alone(
+    merged: set[tuple[int, int]], inside: list[Reaching]
+) -> None:
+    columns = [[one[place] for one in sorted(merged)] for place in (0, 1)]
+    history = History(columns, columns[1:])
+    in_order_ = sorted(inside, key=lambda one: one.opened)
+    alone = [found for one in in_order_ for found in history.shipped([one])]
+    assert list(history.shipped(in_order_)) == alone
+
+
 def test_numbers_come_in_order_whatever_order_the_database_has() -> None:
-    assert in_columns("20,3,10,2,10,1", 2) == [[10, 10, 20], [1, 2, 3]]
-    assert in_columns(None, 2) == [[], []]
+    assert in_order([[20, 10, 10], [3, 2, 1], [7, 8, 9]]) == [[10, 10, 20], [1, 2, 3], [9, 8, 7]]
+    assert in_order([[], []]) == [[], []]

@@ -1,7 +1,7 @@
 """What metrics are computed of: facts of a period and of the one before, each read when needed."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
@@ -15,7 +15,7 @@ from shipmark.domain.errors import InvalidArgument
 from shipmark.domain.failures import Deployed, Edges, Judged, judge
 from shipmark.domain.incidents import Happened
 from shipmark.domain.metrics import Leads, Shipment, Start, Unit
-from shipmark.domain.periods import Bucket, Cut, Granularity, Period, buckets, microseconds
+from shipmark.domain.periods import Bucket, Granularity, Period, buckets, microseconds
 
 USUAL_LENGTH = timedelta(days=30)
 MOST_BUCKETS = 1000
@@ -170,15 +170,31 @@ class Facts:
         return [one for one in judged if one.deployed.counted]
 
     @cached_property
-    def fixes(self) -> set[int]:
-        return self.tx.metrics.only_fixes(self.selection, self.both, self.rules.fixes)
+    def judged_at(self) -> list[int]:
+        """When each of them was deployed."""
+        return [one.deployed.deployed_at for one in self.judged]
+
+    @cached_property
+    def only_fixes(self) -> set[int]:
+        """Of the successful deployments, those that ship nothing but fixes."""
+        # What most of them ship is known, and is no fix: one look at one of it is enough.
+        one_of = {one.deployment_id: one.ids[0] for one in self.shipped}
+        pull_ids = [id_ for id_ in one_of.values() if isinstance(id_, int)]
+        fixes = self.tx.metrics.fixes(pull_ids, self.rules.fixes)
+        others = set(pull_ids) - fixes
+        perhaps = [
+            one.id for one in self.counted if one.success and one_of.get(one.id) not in others
+        ]
+        return self.tx.metrics.only_fixes(perhaps, self.rules.fixes)
 
     @cached_property
     def leads(self) -> list[Leads]:
         """The lead times of the period and of the one before, a deployment or a change each."""
-        return leads_of(self, self.shipments())
+        return leads_of(self, self.shipped)
 
-    def shipments(self, *, with_ids: bool = False) -> list[Shipment]:
+    @cached_property
+    def shipped(self) -> list[Shipment]:
+        """What the deployments that count shipped: pull requests, or commits on their branch."""
         asked = self.asked
         return self.tx.metrics.shipments(
             self.selection,
@@ -186,41 +202,27 @@ class Facts:
             self.deployments,
             start=None if asked.unit is Unit.COMMIT else asked.start,
             with_baselines=asked.include_baseline,
-            with_ids=with_ids or asked.unit is Unit.PULL_REQUEST,
         )
 
     def measured(
         self,
-        items: Iterable[Item],
-        at: Callable[[Item], int],
+        items: Sequence[Item],
+        instants: Sequence[int],
         value: Callable[[Sequence[Item], Period], Value],
     ) -> Measured[Value]:
-        """A value in both periods and in each bucket, from what lies in each by its instant."""
-        now: list[Item] = []
-        before: list[Item] = []
-        since = microseconds(self.period.since)
-        for one in items:
-            (now if at(one) >= since else before).append(one)
-        return Measured(
-            now=value(now, self.period),
-            before=value(before, self.period.before),
-            series=tuple(self._series(now, at, value)),
-        )
+        """A value in both periods and in each bucket, from what lies in each by its instant. Items
+        come in the order of their instants."""
 
-    def _series(
-        self,
-        items: Sequence[Item],
-        at: Callable[[Item], int],
-        value: Callable[[Sequence[Item], Period], Value],
-    ) -> Iterable[tuple[Bucket, Value]]:
-        if not self.buckets:
-            return
-        cut = Cut.of(self.buckets)
-        inside: dict[int, list[Item]] = defaultdict(list)
-        for one in items:
-            inside[cut.place(at(one))].append(one)
-        for place, bucket in enumerate(self.buckets):
-            yield bucket, value(inside[place], bucket.period)
+        def inside(period: Period) -> Value:
+            since = bisect_left(instants, microseconds(period.since))
+            until = bisect_left(instants, microseconds(period.until))
+            return value(items[since:until], period)
+
+        return Measured(
+            now=inside(self.period),
+            before=inside(self.period.before),
+            series=tuple((bucket, inside(bucket.period)) for bucket in self.buckets),
+        )
 
 
 def leads_of(facts: Facts, shipments: Sequence[Shipment]) -> list[Leads]:

@@ -91,14 +91,16 @@ class MetricRows(Protocol):
         *,
         start: Start | None,
         with_baselines: bool,
-        with_ids: bool,
     ) -> list[Shipment]:
         """What those of the deployments shipped that count, which are all of the period, in their
         order: pull requests, or without a start the commits on their branch. Only what shipped
         anything is there."""
 
-    def only_fixes(self, selection: Selection, period: Period, rules: FixRules) -> set[int]:
-        """The deployments that ship pull requests, and nothing but fixes."""
+    def fixes(self, pull_ids: Collection[int], rules: FixRules) -> set[int]:
+        """Those of the pull requests that are fixes."""
+
+    def only_fixes(self, deployment_ids: Collection[int], rules: FixRules) -> set[int]:
+        """Those of the deployments that ship pull requests, and nothing but fixes."""
 
     def merged(self, selection: Selection, period: Period) -> int:
         """How many pull requests merged in the period."""

@@ -115,17 +115,15 @@ def _successes(facts: Facts) -> Iterable[_Found]:
 
 
 def _leads(facts: Facts) -> Iterable[_Found]:
-    of_commits = facts.asked.unit is Unit.COMMIT
-    for one in each_lead(facts.shipments(with_ids=True), facts.asked.unit):
-        yield _found_lead(one, of_commits=of_commits)
+    return map(_found_lead, each_lead(facts.shipped, facts.asked.unit))
 
 
-def _found_lead(one: Lead, *, of_commits: bool) -> _Found:
+def _found_lead(one: Lead) -> _Found:
     return _Found(
-        (one.at, one.deployment_id, 0, one.id or ""),
+        (one.at, one.deployment_id, 0, "" if one.id is None else str(one.id)),
         one.deployment_id,
-        pull_id=None if of_commits or one.id is None else int(one.id),
-        sha=one.id if of_commits else None,
+        pull_id=one.id if isinstance(one.id, int) else None,
+        sha=one.id if isinstance(one.id, str) else None,
         duration=one.duration,
     )
 

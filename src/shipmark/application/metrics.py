@@ -86,7 +86,7 @@ def deployment_frequency(facts: Facts) -> Measured[metrics.Frequency]:
         return metrics.frequency(len(instants), period.days, days)
 
     successes = [one.deployed_at for one in facts.counted if one.success]
-    return facts.measured(successes, lambda at: at, value)
+    return facts.measured(successes, successes, value)
 
 
 def lead_time_for_changes(facts: Facts) -> LeadTimes:
@@ -98,7 +98,7 @@ def lead_time_for_changes(facts: Facts) -> LeadTimes:
         return metrics.lead_times(found, left_out)
 
     return LeadTimes(
-        leads=facts.measured(facts.leads, lambda one: one.at, value),
+        leads=facts.measured(facts.leads, [one.at for one in facts.leads], value),
         coverage=_coverage(facts, facts.period),
         coverage_before=_coverage(facts, facts.period.before),
     )
@@ -121,7 +121,7 @@ def change_failure_rate(facts: Facts) -> Measured[metrics.FailureRate]:
             incidents = len({link.incident_id for one in judged for link in one.links})
         return metrics.failure_rate(judged, incidents)
 
-    return facts.measured(facts.judged, _deployed_at, value)
+    return facts.measured(facts.judged, facts.judged_at, value)
 
 
 def _incidents(facts: Facts) -> dict[int, int]:
@@ -140,23 +140,20 @@ def _incidents(facts: Facts) -> dict[int, int]:
 
 def failed_deployment_recovery_time(facts: Facts) -> Measured[metrics.Recovery]:
     """From a failed deployment until it was recovered from."""
-    return facts.measured(facts.judged, _deployed_at, lambda judged, _: metrics.recovery(judged))
+    return facts.measured(facts.judged, facts.judged_at, lambda judged, _: metrics.recovery(judged))
 
 
 def deployment_rework_rate(facts: Facts) -> Measured[metrics.ReworkRate]:
     """The share of deployments that are unplanned fixes."""
 
-    def value(judged: Sequence[tuple[int, Reasons]], _: Period) -> metrics.ReworkRate:
-        return metrics.rework_rate([reasons for _, reasons in judged])
-
-    judged = [(one.deployed.deployed_at, rework_reasons(facts, one)) for one in facts.judged]
-    return facts.measured(judged, lambda one: one[0], value)
+    reasons = [rework_reasons(facts, one) for one in facts.judged]
+    return facts.measured(reasons, facts.judged_at, lambda inside, _: metrics.rework_rate(inside))
 
 
 def rework_reasons(facts: Facts, one: Judged) -> Reasons:
     """Why a deployment is an unplanned fix; nothing if it is none."""
     after_failure = (ReworkReason.AFTER_FAILURE,) if one.follows_failure else ()
-    only_fixes = (ReworkReason.ONLY_FIXES,) if one.deployed.id in facts.fixes else ()
+    only_fixes = (ReworkReason.ONLY_FIXES,) if one.deployed.id in facts.only_fixes else ()
     return after_failure + only_fixes
 
 
@@ -180,7 +177,3 @@ def time_waiting(facts: Facts) -> tuple[Waiting, ...]:
         for (service, environment), each in ages.items()
     ]
     return tuple(sorted(found, key=lambda one: (one.service, one.environment)))
-
-
-def _deployed_at(one: Judged) -> int:
-    return one.deployed.deployed_at

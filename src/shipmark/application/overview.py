@@ -73,17 +73,15 @@ def overview(tx: ReadTransaction, asked: Asked, rules: MetricRules) -> Overview:
     """
     facts = Facts(tx, asked, rules)
     found = measured(facts)
-    since = microseconds(facts.period.since)
-    coverage = found.lead_time_for_changes and found.lead_time_for_changes.coverage
-    health = _health(
-        tx.metrics.standings(facts.selection, facts.period), coverage or Coverage(n=0, shipped=0)
-    )
+    lead_times = found.lead_time_for_changes
+    coverage = lead_times.coverage if lead_times else Coverage(n=0, shipped=0)
+    health = _health(tx.metrics.standings(facts.selection, facts.period), coverage)
     ever = [] if health.deployments else tx.reports.deployments(DeploymentFilter(), Page(limit=1))
     return Overview(
         measurement=found,
         buckets=facts.buckets,
         services=by_service(facts),
-        lead_times=bars([each for one in facts.leads if one.at >= since for each in one.durations]),
+        lead_times=bars(lead_times.leads.now.in_order if lead_times else ()),
         health=health,
         newest=ever[0] if ever else None,
     )
@@ -109,11 +107,11 @@ def by_service(facts: Facts) -> list[ServiceSeries]:
     return sorted(found, key=lambda one: one.service)
 
 
-def bars(durations: Sequence[int]) -> list[Bar]:
-    """The bars of durations in microseconds."""
+def bars(in_order: Sequence[int]) -> list[Bar]:
+    """The bars of ascending durations in microseconds."""
     return [
         Bar(since=since / SECOND, until=None if until is None else until / SECOND, n=n)
-        for since, until, n in metrics.histogram(durations)
+        for since, until, n in metrics.histogram(in_order)
     ]
 
 

@@ -163,13 +163,8 @@ def _judge_place(
     for one, next_success in zip(in_order, later, strict=True):
         linked = tuple(links[one.id].values()) if one.id in links else ()
         failed = _reasons(one, linked, one.id in rolled_back)
-        yield Judged(
-            deployed=one,
-            failed=failed,
-            links=linked,
-            recovered_at=_recovered_at(one, next_success, linked) if failed else None,
-            follows_failure=after_failure and one.success,
-        )
+        recovered_at = _recovered_at(one, next_success, linked) if failed else None
+        yield Judged(one, failed, linked, recovered_at, after_failure and one.success)
         after_failure = bool(failed)
 
 

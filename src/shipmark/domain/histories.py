@@ -4,12 +4,11 @@ The same as `storage.shipped` says of one deployment or pull request, for thousa
 once. Most pull requests belong to no service and are listed nowhere; those are told apart.
 """
 
-import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
-from operator import lt
+from operator import attrgetter, lt
 from typing import NamedTuple
 
 Position = tuple[int, int]
@@ -76,7 +75,7 @@ class Stretch:
 def stretches(windows: Iterable[Reaching]) -> list[Stretch]:
     """As few as hold all the windows and nothing between them."""
     found: list[Stretch] = []
-    for one in sorted(windows, key=lambda one: (one.branch, one.opened)):
+    for one in sorted(windows, key=attrgetter("branch", "opened")):
         since, until = one.opened[0], one.reached[0]
         if found and found[-1].branch == one.branch and since <= found[-1].until:
             last = found[-1]
@@ -88,43 +87,53 @@ def stretches(windows: Iterable[Reaching]) -> list[Stretch]:
 
 
 Columns = Sequence[Sequence[int]]
-"""Pull requests in order of position: their instants, their numbers, and whatever else is asked
-for. Columns, since a tuple for each costs more than all that is computed of it."""
+"""Numbers of pull requests, in one order. Columns, since a tuple for each costs more than all that
+is computed of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The pull requests of a stretch in order; and by position the services of those that belong
-    to any, and what lists them."""
+    """The pull requests of a stretch in order of position: their instants and numbers, and what
+    else is to be ``told`` of them; and by position the services of those that belong to any, and
+    what lists them."""
 
     merged: Columns
+    told: Columns
     services: Mapping[Position, set[int]] = field(default_factory=dict)
     listings: Mapping[Position, Sequence[Listing]] = field(default_factory=dict)
 
     def shipped(self, windows: Iterable[Reaching]) -> Iterable[tuple[Reaching, Columns]]:
-        """Each window with the pull requests that its deployment ships."""
+        """Each window with when the pull requests merged that its deployment ships, and what else
+        is told of them. Windows come in the order in which they open."""
         special = sorted({*self.services, *self.listings})
-        reached, until = None, 0
+        columns = self.merged[0], *self.told
+        since, reached, until = 0, None, 0
         for window in windows:
-            # Most begin where the one before ends.
-            since = until if window.opened == reached else self._place(window.opened)
-            reached, until = window.reached, self._place(window.reached)
-            each: Columns = [column[since:until] for column in self.merged]
+            # Most open where the one before has reached.
+            since = until if window.opened == reached else self._place(window.opened, since)
+            reached, until = window.reached, self._place(window.reached, since)
+            each: Columns = [column[since:until] for column in columns]
             if special and bisect_right(special, window.opened) < bisect_right(
                 special, window.reached
             ):
-                each = self._narrowed(each, window)
+                each = self._narrowed(each, window, slice(since, until))
             yield window, each
 
-    def _place(self, position: Position) -> int:
-        """How many stand at or before a position."""
-        instants, numbers = self.merged[0], self.merged[1]
-        since = bisect_left(instants, position[0])
-        return bisect_right(numbers, position[1], since, bisect_right(instants, position[0], since))
+    def _place(self, position: Position, least: int) -> int:
+        """How many stand at or before a position, which are at ``least`` so many."""
+        instants, numbers = self.merged
+        at, number = position
+        place = bisect_right(instants, at, least)
+        if place > least and instants[place - 1] == at and numbers[place - 1] > number:
+            # Of those that merged at the same instant, some stand beyond it.
+            return bisect_right(numbers, number, bisect_left(instants, at, least, place), place)
+        return place
 
-    def _narrowed(self, each: Columns, window: Reaching) -> Columns:
+    def _narrowed(self, each: Columns, window: Reaching, inside: slice) -> Columns:
+        instants, numbers = self.merged
         shipped = [
-            self._is_shipped(position, window) for position in zip(each[0], each[1], strict=True)
+            self._is_shipped(position, window)
+            for position in zip(instants[inside], numbers[inside], strict=True)
         ]
         return [list(compress(column, shipped)) for column in each]
 
@@ -135,11 +144,9 @@ class History:
         )
 
 
-def in_columns(text: str | None, width: int) -> Columns:
-    """The numbers of a text, so many at a time, in order of the first two."""
-    numbers: list[int] = json.loads(f"[{text or ''}]")
-    columns = [numbers[place::width] for place in range(width)]
+def in_order(columns: Columns) -> Columns:
+    """The same columns in order of the first two."""
     if all(map(lt, columns[0], columns[0][1:])):
         return columns
-    in_order = sorted(zip(*columns, strict=True))
-    return [list(column) for column in zip(*in_order, strict=True)]
+    rows = sorted(zip(*columns, strict=True))
+    return [list(column) for column in zip(*rows, strict=True)]

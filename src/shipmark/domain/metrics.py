@@ -6,10 +6,10 @@ microseconds; answers are in seconds.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import chain, pairwise, repeat
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from shipmark.domain.failures import Judged
@@ -68,9 +68,8 @@ def quantile(in_order: Sequence[int], percent: int) -> float:
     return (value * 100 + (in_order[place + 1] - value) * rest) / 100
 
 
-def quantiles(durations: Iterable[int]) -> Quantiles | None:
-    """The quantiles of durations in microseconds, in seconds; None of none."""
-    in_order = sorted(durations)
+def quantiles(in_order: Sequence[int]) -> Quantiles | None:
+    """The quantiles of ascending durations in microseconds, in seconds; None of none."""
     if not in_order:
         return None
     return Quantiles(*(quantile(in_order, percent) / SECOND for percent in PERCENTS))
@@ -79,25 +78,25 @@ def quantiles(durations: Iterable[int]) -> Quantiles | None:
 class Shipment(NamedTuple):
     """What a deployment shipped at an instant: from when each thing is counted, None if unknown.
 
-    ``ids`` are the pull requests', or the SHAs of commits, in the same order, where asked for.
+    ``ids`` are the pull requests', or the SHAs of commits, in the same order.
     """
 
     deployment_id: int
     deployed_at: int
     starts: Sequence[int | None]
-    ids: Sequence[str] = ()
+    ids: Sequence[int | str]
 
 
 class Lead(NamedTuple):
     """One lead time, None where the start is not known, and the instant by which it is counted.
 
-    ``id`` is of what was shipped, where it was asked for.
+    ``id`` is of what was shipped; None of a deployment of which no start is known.
     """
 
     at: int
     duration: int | None
     deployment_id: int
-    id: str | None = None
+    id: int | str | None = None
 
 
 class Leads(NamedTuple):
@@ -127,7 +126,7 @@ def _all_of(one: Shipment) -> Leads:
 
 
 def each_lead(shipments: Iterable[Shipment], unit: Unit) -> list[Lead]:
-    """The same one by one, each with what was shipped and by what."""
+    """The same one by one in order, each with what was shipped and by what."""
     if unit is Unit.DEPLOYMENT:
         return [_of_deployment(one) for one in shipments if one.starts]
     each = (
@@ -138,21 +137,18 @@ def each_lead(shipments: Iterable[Shipment], unit: Unit) -> list[Lead]:
             which,
         )
         for one in shipments
-        for start, which in _with_ids(one)
+        for start, which in zip(one.starts, one.ids, strict=True)
     )
     if unit is Unit.PULL_REQUEST:
         # To the last deployment that shipped it.
-        return list({one.id: one for one in each}.values())
+        return sorted({one.id: one for one in each}.values(), key=lambda one: one.at)
     return list(each)
-
-
-def _with_ids(one: Shipment) -> Iterator[tuple[int | None, str | None]]:
-    return zip(one.starts, one.ids or repeat(None), strict=False)
 
 
 def _of_deployment(one: Shipment) -> Lead:
     """From the first thing that it shipped, of those whose start is known."""
-    known = [(start, which) for start, which in _with_ids(one) if start is not None]
+    each = zip(one.starts, one.ids, strict=True)
+    known = [(start, which) for start, which in each if start is not None]
     if not known:
         return Lead(one.deployed_at, None, one.deployment_id)
     start, which = min(known, key=lambda one: one[0])
@@ -171,12 +167,16 @@ class Frequency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadTimes:
-    """Quantiles of n lead times in seconds; ``unknown_starts`` had none and are left out."""
+    """Quantiles of n lead times in seconds; ``unknown_starts`` had none and are left out.
+
+    ``in_order`` are the lead times themselves, ascending, in microseconds.
+    """
 
     n: int
     quantiles: Quantiles | None
     unknown_starts: int
     baselines_left_out: int
+    in_order: Sequence[int] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,12 +256,13 @@ def frequency(n: int, days: float, days_with_deployment: int) -> Frequency:
 
 
 def lead_times(found: Sequence[Leads], baselines: int) -> LeadTimes:
-    known = list(chain.from_iterable(one.durations for one in found))
+    in_order = sorted(chain.from_iterable(one.durations for one in found))
     return LeadTimes(
-        n=len(known),
-        quantiles=quantiles(known),
+        n=len(in_order),
+        quantiles=quantiles(in_order),
         unknown_starts=sum(one.unknown for one in found),
         baselines_left_out=baselines,
+        in_order=in_order,
     )
 
 
@@ -276,11 +277,11 @@ def failure_rate(judged: Sequence[Judged], incidents: int) -> FailureRate:
 
 def recovery(judged: Sequence[Judged]) -> Recovery:
     failed = [one for one in judged if one.failed]
-    took = [
+    took = sorted(
         one.recovered_at - one.deployed.deployed_at
         for one in failed
         if one.recovered_at is not None
-    ]
+    )
     return Recovery(n=len(took), quantiles=quantiles(took), unrecovered=len(failed) - len(took))
 
 
@@ -312,9 +313,9 @@ HISTOGRAM_EDGES = tuple(
 """Where the bars of a distribution of durations begin; the last has no end."""
 
 
-def histogram(durations: Iterable[int]) -> list[tuple[int, int | None, int]]:
-    """(from, until, how many) of each bar, in microseconds; what is negative is in the first."""
-    in_order = sorted(durations)
+def histogram(in_order: Sequence[int]) -> list[tuple[int, int | None, int]]:
+    """(from, until, how many) of each bar, in microseconds, of ascending durations; what is
+    negative is in the first."""
     begins = [0, *(bisect_left(in_order, edge) for edge in HISTOGRAM_EDGES[1:]), len(in_order)]
     counts = (end - begin for begin, end in pairwise(begins))
     ends: tuple[int | None, ...] = (*HISTOGRAM_EDGES[1:], None)

@@ -187,6 +187,9 @@ def _postgresql(url: URL, pool_size: int) -> Engine:
         url.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=0,
+        # The connection that was used last, which has the statements prepared that are asked often:
+        # to plan those of a page takes as long as to answer them.
+        pool_use_lifo=True,
         connect_args={"connect_timeout": 5, "application_name": "shipmark"},
     )
 

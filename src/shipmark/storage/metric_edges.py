@@ -66,25 +66,25 @@ def with_windows(source: FromClause) -> FromClause:
     )
 
 
-def deployed(rows: Iterable[Row[Any]]) -> list[Deployed]:
+def deployed(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[Deployed]:
     """The deployments in rows of FACTS, whether they count, and WINDOW; several rows of one follow
     one another."""
     found: list[Deployed] = []
+    last = None
     for row in rows:
-        id_, service, environment, at, success, is_counted, reference, lane, *place = tuple(row)
+        id_, service, environment, at, success, is_counted, reference, lane = row[:8]
         in_lane: tuple[Reaching, ...] = ()
         if lane is not None:
-            repository, branch, *ends, raises = place
-            opened, reached = (ends[0], ends[1]), (ends[2], ends[3])
-            whose = id_, at, reference, lane, (repository, branch), service, environment
+            branch, opened, reached, raises = row[8:10], row[10:12], row[12:14], row[14]
+            whose = id_, at, reference, lane, branch, service, environment
             in_lane = (Reaching(*whose, opened, reached, bool(raises)),)
-        if found and found[-1].id == id_:
-            last = found[-1]
-            found[-1] = last._replace(windows=last.windows + in_lane)
+        if id_ == last:
+            found[-1] = found[-1]._replace(windows=found[-1].windows + in_lane)
         else:
             found.append(
                 Deployed(id_, service, environment, at, success, bool(is_counted), in_lane)
             )
+            last = id_
     return found
 
 

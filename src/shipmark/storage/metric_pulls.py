@@ -1,6 +1,7 @@
 """The pull requests behind metrics: merged, shipped by now, waiting."""
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -10,6 +11,7 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    bindparam,
     cast,
     exists,
     func,
@@ -39,7 +41,7 @@ from shipmark.storage.metric_filters import (
     of_pulls,
 )
 from shipmark.storage.shipped import POSITION, is_listed_by, of_service
-from shipmark.storage.statements import at_or_before, before, is_any
+from shipmark.storage.statements import at_or_before, before, is_any, knows_lateral
 from shipmark.storage.tables import deployment_pulls, deployments, lanes, pull_services, pulls
 from shipmark.storage.undeployed import marks_of, not_reached
 
@@ -109,23 +111,31 @@ def _merged_beside(selection: Selection, period: Period) -> Select[Any]:
 
 def unshipped(connection: Connection, selection: Selection, period: Period) -> int:
     """How many of them are shipped nowhere that is asked about."""
+    query = _unshipped(selection, laterally=knows_lateral(connection))
+    sent = {"since": period.since, "until": period.until}
+    return connection.execute(query, sent).scalar_one()
+
+
+@lru_cache(maxsize=100)
+def _unshipped(selection: Selection, *, laterally: bool) -> Select[int]:
+    # Kept, since it takes longer to put together than most databases take to answer it.
+    since, until = bindparam("since", type_=Instant), bindparam("until", type_=Instant)
     conditions = [
         # By the history of each branch, where those that merge alike are few.
-        pulls.c.merged_at >= period.since,
-        pulls.c.merged_at < period.until,
+        pulls.c.merged_at >= since,
+        pulls.c.merged_at < until,
         *of_pulls(selection),
         *may_go_to(selection),
         ~is_listed(selection),
     ]
     parts = not_reached(
-        connection,
         of_lanes(selection),
         conditions,
         repository_id=selection.repository_id,
-        since=period.since,
+        since=since,
+        laterally=laterally,
     )
-    found = union_all(*parts).subquery()
-    return connection.execute(select(func.count()).select_from(found)).scalar_one()
+    return select(func.count()).select_from(union_all(*parts).subquery())
 
 
 def _waits_in(lane: Any, selection: Selection) -> list[ColumnElement[bool]]:

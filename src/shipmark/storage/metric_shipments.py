@@ -32,7 +32,7 @@ from shipmark.domain.periods import Period
 from shipmark.storage import metric_filters
 from shipmark.storage.metric_edges import IN_ORDER, as_number
 from shipmark.storage.metric_filters import asked_about
-from shipmark.storage.metric_histories import POSITION, histories_of
+from shipmark.storage.metric_histories import histories_of
 from shipmark.storage.shipped import shipped_by_list
 from shipmark.storage.tables import (
     branch_commits,
@@ -62,12 +62,11 @@ def of_pulls(
     start: Start,
     *,
     with_baselines: bool,
-    with_ids: bool,
 ) -> list[Shipment]:
     """The pull requests that deployments shipped, by window or by list."""
     windows_ = _windows(selection, found, with_baselines=with_baselines)
     shipments = [
-        *_by_window(connection, selection, windows_, start, with_ids=with_ids),
+        *_by_window(connection, selection, windows_, start),
         *_by_list(connection, selection, period, start),
     ]
     places = {one.id: place for place, one in enumerate(found)}
@@ -90,24 +89,16 @@ def _windows(
 
 
 def _by_window(
-    connection: Connection,
-    selection: Selection,
-    windows_: Sequence[Reaching],
-    start: Start,
-    *,
-    with_ids: bool,
+    connection: Connection, selection: Selection, windows_: Sequence[Reaching], start: Start
 ) -> Iterator[Shipment]:
-    # Beside its position: numbers cost what they take to read.
-    beside: list[ColumnElement[Any]] = []
+    # When they merged is told anyway.
+    told: list[ColumnElement[int]] = [pulls.c.id]
     if start is not Start.MERGED:
-        beside.append(func.coalesce(as_number(STARTS[start]), UNKNOWN))
-    place = len(POSITION) if beside else 0
-    beside += [pulls.c.id] if with_ids else []
-    for stretch, history in histories_of(connection, selection, stretches(windows_), beside):
-        for window, merged in history.shipped(stretch.windows):
-            if merged[0]:
-                starts = _known(merged[place]) if place else merged[0]
-                ids = list(map(str, merged[-1])) if with_ids else ()
+        told.append(func.coalesce(as_number(STARTS[start]), UNKNOWN))
+    for stretch, history in histories_of(connection, selection, stretches(windows_), told):
+        for window, (merged, ids, *began) in history.shipped(stretch.windows):
+            if ids:
+                starts = _known(*began) if began else merged
                 yield Shipment(window.deployment_id, window.deployed_at, starts, ids)
 
 
@@ -130,7 +121,8 @@ def _by_list(
     )
     for id_, at, text in connection.execute(query):
         if text is not None:
-            yield _read(id_, at, text)
+            starts, ids = _read(text)
+            yield Shipment(id_, at, starts, list(map(int, ids)))
 
 
 def of_commits(
@@ -139,7 +131,6 @@ def of_commits(
     period: Period,
     *,
     with_baselines: bool,
-    with_ids: bool,
 ) -> list[Shipment]:
     """The commits on their branch in the windows of deployments, when each was made.
 
@@ -171,8 +162,8 @@ def of_commits(
     if not with_baselines:
         query = query.where(~IS_BASELINE)
     # What has none is not left out by a condition: PostgreSQL would compute each text twice.
-    found = [_read(*row) for row in connection.execute(query) if row[2] is not None]
-    return found if with_ids else [one._replace(ids=()) for one in found]
+    rows = connection.execute(query)
+    return [Shipment(id_, at, *_read(text)) for id_, at, text in rows if text is not None]
 
 
 def _text(
@@ -189,8 +180,8 @@ def _text(
     return func.aggregate_strings(text, ",")
 
 
-def _read(id_: int, at: int, text: str) -> Shipment:
+def _read(text: str) -> tuple[list[int | None], list[str]]:
+    """When each thing of a text began, and its id."""
     # In an order of their own: databases put texts together in any.
     pairs = sorted(one.split(":") for one in text.split(","))
-    starts = [int(start) if start else None for _, start in pairs]
-    return Shipment(id_, at, starts, [which for which, _ in pairs])
+    return [int(start) if start else None for _, start in pairs], [which for which, _ in pairs]

@@ -4,10 +4,14 @@ Quantiles are taken in Python, so that both databases come to the same.
 """
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Select,
     and_,
+    bindparam,
     func,
     or_,
     select,
@@ -26,16 +30,47 @@ from shipmark.domain.incidents import Happened, Told
 from shipmark.domain.metrics import Shipment, Start
 from shipmark.domain.periods import Period
 from shipmark.storage import metric_edges, metric_pulls, metric_shipments
+from shipmark.storage.columns import Instant
 from shipmark.storage.metric_edges import FACTS, IN_ORDER, WINDOW, deployed, with_windows
 from shipmark.storage.metric_filters import (
     asked_about,
     counted,
-    in_period,
     in_place,
     is_fix,
     ships,
 )
-from shipmark.storage.tables import deployments
+from shipmark.storage.sent_rows import among
+from shipmark.storage.tables import deployments, pulls
+
+# Statements are kept: these take longer to put together than a database takes to answer them.
+
+
+@lru_cache(maxsize=100)
+def _deployments(selection: Selection) -> Select[*tuple[Any, ...]]:
+    at = deployments.c.deployed_at
+    counts = and_(true(), *counted(selection))
+    return (
+        select(*FACTS, counts.label("counted"), *WINDOW)
+        .select_from(with_windows(deployments))
+        .where(
+            at >= bindparam("since", type_=Instant),
+            at < bindparam("until", type_=Instant),
+            *in_place(selection),
+        )
+        .order_by(*IN_ORDER)
+    )
+
+
+@lru_cache(maxsize=4)
+def _fixes(rules: FixRules) -> Select[int]:
+    return select(pulls.c.id).where(among(pulls.c.id, "ids"), is_fix(rules))
+
+
+@lru_cache(maxsize=4)
+def _only_fixes(rules: FixRules) -> Select[int]:
+    return select(deployments.c.id).where(
+        among(deployments.c.id, "ids"), ~or_(*ships(~is_fix(rules))), or_(*ships(true()))
+    )
 
 
 class Metrics:
@@ -45,14 +80,8 @@ class Metrics:
         self._connection = connection
 
     def deployments(self, selection: Selection, period: Period) -> list[Deployed]:
-        counts = and_(true(), *counted(selection))
-        query = (
-            select(*FACTS, counts.label("counted"), *WINDOW)
-            .select_from(with_windows(deployments))
-            .where(*in_period(period), *in_place(selection))
-            .order_by(*IN_ORDER)
-        )
-        return deployed(self._connection.execute(query).all())
+        sent = {"since": period.since, "until": period.until}
+        return deployed(self._connection.execute(_deployments(selection), sent).all())
 
     def edges(self, deployments: Sequence[Deployed], period: Period) -> Edges:
         return metric_edges.edges(self._connection, deployments, period)
@@ -73,15 +102,10 @@ class Metrics:
         *,
         start: Start | None,
         with_baselines: bool,
-        with_ids: bool,
     ) -> list[Shipment]:
         if start is None:
             return metric_shipments.of_commits(
-                self._connection,
-                selection,
-                period,
-                with_baselines=with_baselines,
-                with_ids=with_ids,
+                self._connection, selection, period, with_baselines=with_baselines
             )
         return metric_shipments.of_pulls(
             self._connection,
@@ -90,17 +114,13 @@ class Metrics:
             deployments,
             start,
             with_baselines=with_baselines,
-            with_ids=with_ids,
         )
 
-    def only_fixes(self, selection: Selection, period: Period, rules: FixRules) -> set[int]:
-        query = select(deployments.c.id).where(
-            *asked_about(selection, period),
-            deployments.c.success,
-            ~or_(*ships(~is_fix(rules))),
-            or_(*ships(true())),
-        )
-        return set(self._connection.scalars(query))
+    def fixes(self, pull_ids: Collection[int], rules: FixRules) -> set[int]:
+        return set(self._connection.scalars(_fixes(rules), {"ids": sorted(pull_ids)}))
+
+    def only_fixes(self, deployment_ids: Collection[int], rules: FixRules) -> set[int]:
+        return set(self._connection.scalars(_only_fixes(rules), {"ids": sorted(deployment_ids)}))
 
     def standings(self, selection: Selection, period: Period) -> list[StatusCount]:
         columns = (

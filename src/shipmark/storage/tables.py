@@ -127,6 +127,8 @@ Index(
     pulls.c.base_ref,
     pulls.c.merged_at,
     pulls.c.number,
+    # What a stretch of it holds is told from the index alone. SQLite's indexes have it anyway.
+    postgresql_include=["id"],
     postgresql_where=pulls.c.merged_at.is_not(None),
     sqlite_where=pulls.c.merged_at.is_not(None),
 )

@@ -48,40 +48,41 @@ def undeployed(
     if filter_.base_ref is not None:
         lanes_asked.append(lanes.c.branch == filter_.base_ref)
     return not_reached(
-        connection,
         lanes_asked,
         conditions,
         repository_id=filter_.repository_id,
-        since=filter_.since,
+        since=None if filter_.since is None else literal(filter_.since, Instant),
+        laterally=knows_lateral(connection),
         branches=None if filter_.service_id is None else _branches_for(selection),
     )
 
 
 def not_reached(
-    connection: Connection,
     lanes_asked: Conditions,
     conditions: Conditions,
     *,
     repository_id: int | None,
-    since: datetime | None,
+    since: ColumnElement[datetime] | None,
+    laterally: bool,
     branches: CTE | None = None,
 ) -> tuple[Select[Any], Select[Any]]:
     """What no window of these lanes holds, in the same two parts. ``since`` is where the first is
     to begin to look, if nothing that merged before then is wanted; ``branches`` are those on which
-    it is to look, if they are not all of the repository."""
+    it is to look, if they are not all of the repository. ``laterally`` is how, where the database
+    can."""
     marks = marks_of(lanes_asked)
     highest = _highest(marks)
     if branches is None:
         branches = _branches(repository_id)
     shipped = _shipped(branches, highest, since)
     passed_over = _passed_over(marks, highest).where(*conditions)
-    return _above(connection, shipped, conditions), passed_over
+    return _above(shipped, conditions, laterally=laterally), passed_over
 
 
-def _shipped(branches: CTE, highest: CTE, since: datetime | None) -> CTE:
+def _shipped(branches: CTE, highest: CTE, since: ColumnElement[datetime] | None) -> CTE:
     """How far each branch was deployed, and where to begin to look for what was not."""
     at = func.coalesce(highest.c.at, literal(BEGINNING.at, Instant))
-    begins = at if since is None else case((at < since, literal(since, Instant)), else_=at)
+    begins = at if since is None else case((at < since, since), else_=at)
     return (
         select(
             branches.c.repository_id,
@@ -104,7 +105,7 @@ def _shipped(branches: CTE, highest: CTE, since: datetime | None) -> CTE:
     )
 
 
-def _above(connection: Connection, shipped: CTE, conditions: Conditions) -> Select[Any]:
+def _above(shipped: CTE, conditions: Conditions, *, laterally: bool) -> Select[Any]:
     """What merged after everything that was deployed from its branch, and where nothing was."""
     above = and_(
         pulls.c.repository_id == shipped.c.repository_id,
@@ -113,7 +114,7 @@ def _above(connection: Connection, shipped: CTE, conditions: Conditions) -> Sele
         pulls.c.merged_at >= shipped.c.begins,
         before((shipped.c.at, shipped.c.number), POSITION),
     )
-    if not knows_lateral(connection):
+    if not laterally:
         return select(*LISTED).join_from(shipped, pulls, above).where(*conditions)
     # A join would do, but for PostgreSQL's guess that a third of a history lies above any mark:
     # then it reads all of it once. What begins anew for each branch, and is not to be merged with
