@@ -37,6 +37,26 @@ def rows(model: Metrics, metric: str, now: datetime) -> Iterator[Row]:
             yield from _of_deployment(model, metric, one)
 
 
+def unshipped(model: Metrics) -> Iterator[Row]:
+    """What merged in the period and coverage misses."""
+    for pull in model.merged(model.asked.since, model.asked.until):
+        if not model.shipped_somewhere(pull):
+            assert pull.merged_at is not None
+            yield Row(pull.merged_at, None, "", "", frozenset({pull.key}))
+
+
+def incidents(model: Metrics) -> Iterator[Row]:
+    """The incidents of the period, with how long each took."""
+    since, until = model.asked.since, model.asked.until
+    for one in model.incidents(since, until, model.counted(since, until)):
+        took = None if one.resolved_at is None else one.resolved_at - one.started_at
+        incidents_ = frozenset({one.reference_id})
+        environment = one.environment or ""
+        yield Row(
+            one.started_at, None, "", environment, seconds=_seconds(took), incidents=incidents_
+        )
+
+
 def _of_lead(one: Lead) -> Row:
     return _row(one.deployment)._replace(pulls=one.pulls, sha=one.sha, seconds=_seconds(one.took))
 

@@ -304,8 +304,12 @@ class Metrics:
         )
 
     def coverage(self, since: datetime, until: datetime) -> tuple[int, int]:
+        merged = self.merged(since, until)
+        return len(merged), sum(self.shipped_somewhere(pull) for pull in merged)
+
+    def merged(self, since: datetime, until: datetime) -> list[Pull]:
         asked = self.asked
-        merged = [
+        return [
             pull
             for pull in self.answers.merged
             if pull.merged_at is not None
@@ -314,7 +318,6 @@ class Metrics:
             and asked.author in (None, self._author(pull.key))
             and (asked.service is None or self._belongs(pull, asked.service))
         ]
-        return len(merged), sum(self.shipped_somewhere(pull) for pull in merged)
 
     def _belongs(self, pull: Pull, service: str) -> bool:
         assigned = self.known.facts.services.get(pull.key, frozenset())
@@ -393,18 +396,23 @@ class Metrics:
                 len(counted),
                 len(failed),
                 tally(self.failures[one.reference_id] for one in failed),
-                self.incidents(since, until, counted),
+                len(self.incidents(since, until, counted)),
             ),
             "recovery": (len(recovered), quantiles(recovered), len(took) - len(recovered)),
             "rework": (len(counted), len(rework), tally(rework)),
         }
 
-    def incidents(self, since: datetime, until: datetime, counted: Sequence[Deployment]) -> int:
+    def incidents(
+        self, since: datetime, until: datetime, counted: Sequence[Deployment]
+    ) -> list[Incident]:
         asked = self.asked
         if asked.repository is not None or asked.source is not None or asked.author is not None:
-            return len({name for one in counted for name in self.links(one)})
-        return sum(
-            since <= one.started_at < until
+            linked = {name for one in counted for name in self.links(one)}
+            return [one for one in self.known.incidents if one.reference_id in linked]
+        return [
+            one
+            for one in self.known.incidents
+            if since <= one.started_at < until
             and (asked.service is None or asked.service in one.services)
             and (
                 self.is_to(one.environment)
@@ -412,8 +420,7 @@ class Metrics:
                 else not asked.environments
                 or any("prod" in name.lower() for name in asked.environments)
             )
-            for one in self.known.incidents
-        )
+        ]
 
     def buckets(self) -> list[tuple[date, datetime, datetime]]:
         """Walked a minute at a time, to see where the local date changes its bucket."""

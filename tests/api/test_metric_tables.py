@@ -17,6 +17,8 @@ ASKED = [
     *({"metric": one.value} for one in Metric),
     *({"metric": "lead_time_for_changes", "unit": one.value} for one in Unit),
     {"metric": "lead_time_for_changes", "start": "opened", "include_baseline": True},
+    {"metric": "lead_time_for_changes", "which": "unshipped"},
+    {"metric": "change_failure_rate", "which": "incidents"},
 ]
 
 
@@ -138,7 +140,7 @@ def test_the_csv_of_metrics_holds_each_figure(busy: Shop) -> None:
             for figure, value in figures.items():
                 inner = value if isinstance(value, dict) else {"": value}
                 for key, one in inner.items():
-                    if figure not in ("bucket", "since", "until", "rows"):
+                    if figure not in ("bucket", "since", "until") and "rows" not in figure:
                         named = f"{figure}.{key}" if key else figure
                         expected[name, of, bucket, named] = "" if one is None else str(one)
     answer = _get(busy, "metrics.get", metric=",".join(names), **asked)
@@ -159,6 +161,36 @@ def test_each_number_has_the_address_of_its_rows_and_counts_them(busy: Shop) -> 
             assert len(_followed(busy, part["rows"])) == part[counted or "n"]
         assert whole[counted or "n"] > 0
     assert told[FREQUENCY]["previous"]["n"] == 1
+
+
+def test_what_coverage_misses_and_incidents_have_addresses_of_their_own(busy: Shop) -> None:
+    busy.merge_all((11, 12), merged_at=when(9))
+    asked = {"service": busy.service} | DAYS
+    told = busy.server.call("metrics.get", **asked)["metrics"]
+    lead_times, failures = told["lead_time_for_changes"], told["change_failure_rate"]
+    for part in (lead_times["figures"], lead_times["previous"]):
+        missed = [one["number"] for one in _followed(busy, part["unshipped_rows"])]
+        assert len(missed) == part["merged"] - part["shipped"]
+    missed = [one["number"] for one in _followed(busy, lead_times["figures"]["unshipped_rows"])]
+    assert {11, 12} <= set(missed)
+    assert not any("unshipped_rows" in one for one in lead_times["series"])
+    for part in (failures["figures"], failures["previous"], *failures["series"]):
+        assert len(_followed(busy, part["incident_rows"])) == part["incidents"]
+    first, second = _followed(busy, failures["figures"]["incident_rows"])
+    assert (first["seconds"], second["seconds"]) == (5400.0, 5400.0)
+    names = {*first["incidents"], *second["incidents"]}
+    assert names == {busy.reference("one"), busy.reference("two")}
+    addresses = {
+        (one["metric"], one["of"], one["figure"]): one["rows"]
+        for one in csv.DictReader(io.StringIO(_get(busy, "metrics.get", **asked).text))
+        if one["of"] != "bucket"
+    }
+    for figure in ("coverage", "merged", "shipped"):
+        where = addresses["lead_time_for_changes", "period", figure]
+        assert where == lead_times["figures"]["unshipped_rows"]
+    where = addresses["change_failure_rate", "previous", "incidents"]
+    assert where == failures["previous"]["incident_rows"]
+    assert addresses["change_failure_rate", "period", "n"] == failures["rows"]
 
 
 def test_a_line_of_the_csv_has_the_address_of_its_rows(busy: Shop) -> None:

@@ -374,5 +374,11 @@ def test_an_unknown_repository_is_refused(shop: Shop) -> None:
 
 def test_rows_are_of_one_metric(shop: Shop) -> None:
     assert shop.server.refusal("metrics.rows").what == (422, "required_params_missing", "metric")
+    for metric, which in (("time_waiting", "unshipped"), ("deployment_frequency", "incidents")):
+        refusal = shop.server.refusal("metrics.rows", metric=metric, which=which)
+        assert refusal.what == (422, "invalid_arguments", "which")
+        assert which in refusal.message
+    refusal = shop.server.refusal("metrics.rows", metric="time_waiting", which="all")
+    assert refusal.what == (422, "invalid_arguments", "which")
     refusal = shop.server.refusal("metrics.rows", metric="time_waiting", cursor="nonsense")
     assert refusal.what == (422, "invalid_arguments", "cursor")

@@ -9,14 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine import metric_figures
 from tests.engine.metric_histories import asked_of, histories, questions, tell
-from tests.metric_rows_model import Row, rows
+from tests.metric_rows_model import Row, incidents, rows, unshipped
 from tests.metrics_model import Metrics, Question
 
 from shipmark.application.metric_facts import Asked, MetricRules
 from shipmark.application.metric_rows import MetricRow, metric_rows
 from shipmark.application.metrics import measure
 from shipmark.application.queries import Page
-from shipmark.domain.metrics import Metric
+from shipmark.domain.metrics import Metric, Which
+from shipmark.domain.periods import instant_of
 from shipmark.storage.database import Database
 from shipmark.storage.transaction import StorageTransaction
 
@@ -40,31 +41,45 @@ def test_they_agree(
         metric_figures.agree(tx, measure(tx, asked, RULES), model)
         for metric in Metric:
             found = metric_rows(tx, asked, RULES, metric, LONG)
-            _rows_agree(found, list(rows(model, metric, tx.now)), model)
+            newest_first = metric is not Metric.TIME_WAITING
+            expected = list(rows(model, metric, tx.now))
+            _rows_agree(found, expected, model, newest_first=newest_first)
             if metric is by_pages:
                 assert _page_by_page(tx, asked, metric, limit) == found
+        for (metric, which), expected in {
+            (Metric.LEAD_TIME_FOR_CHANGES, Which.UNSHIPPED): unshipped(model),
+            (Metric.CHANGE_FAILURE_RATE, Which.INCIDENTS): incidents(model),
+        }.items():
+            found = metric_rows(tx, asked, RULES, metric, LONG, which)
+            _rows_agree(found, list(expected), model, newest_first=True)
+            if metric is by_pages:
+                assert _page_by_page(tx, asked, metric, limit, which) == found
 
 
-def _rows_agree(found: Sequence[MetricRow], expected: Sequence[Row], model: Metrics) -> None:
+def _rows_agree(
+    found: Sequence[MetricRow],
+    expected: Sequence[Row],
+    model: Metrics,
+    *,
+    newest_first: bool,
+) -> None:
     """Each once, in order, with all that the model can tell of it."""
     candidates = {(one.deployment, key): one.pulls for one in expected for key in one.pulls}
     told = [_told(one, candidates) for one in found]
     assert Counter(told) == Counter(expected)
-    waits = all(one.deployment is None for one in expected)
     instants = [one.at for one in told]
-    assert instants == sorted(instants, reverse=not waits)
+    assert instants == sorted(instants, reverse=newest_first)
     for one in found:
         _names_agree(one, model)
 
 
 def _told(row: MetricRow, candidates: Any) -> Row:
     reference_id = row.deployment and row.deployment.deployment.reference_id
-    at = row.deployment.deployment.deployed_at if row.deployment else row.pull.pull.merged_at  # type: ignore[union-attr]
+    at = instant_of(row.key[0])
     pulls = frozenset()
     if row.pull is not None:
         key = row.pull.repository, row.pull.pull.number
         pulls = candidates.get((reference_id, key), frozenset({key}))
-    assert at is not None
     return Row(
         at=at,
         deployment=reference_id,
@@ -102,11 +117,15 @@ def _names_agree(row: MetricRow, model: Metrics) -> None:
 
 
 def _page_by_page(
-    tx: StorageTransaction, asked: Asked, metric: Metric, limit: int
+    tx: StorageTransaction,
+    asked: Asked,
+    metric: Metric,
+    limit: int,
+    which: Which = Which.COUNTED,
 ) -> list[MetricRow]:
     found: list[MetricRow] = []
     page = Page(limit=limit)
-    while got := metric_rows(tx, asked, RULES, metric, page):
+    while got := metric_rows(tx, asked, RULES, metric, page, which):
         found += got
         page = Page(limit=limit, after=got[-1].key)
     return found

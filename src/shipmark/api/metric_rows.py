@@ -15,22 +15,29 @@ from shipmark.api.paging import LIMIT, cursor_of, cut, page
 from shipmark.api.tables import FORMAT, AnswerFormat
 from shipmark.application.metric_rows import MetricRow, metric_rows
 from shipmark.application.queries import Cursor
-from shipmark.domain.metrics import Metric
+from shipmark.domain.metrics import Metric, Which
 
 METRIC = Form(coercions.one_of(Metric), {"enum": NAMES}, "Whose rows.")
+WHICH = Form(
+    coercions.one_of(Which),
+    {"enum": [one.value for one in Which]},
+    "What the value was counted from; or of lead_time_for_changes the pull requests that coverage "
+    "misses, or of change_failure_rate the incidents.",
+)
 
 
 class RowsArguments(FilterArguments, kw_only=True, frozen=True):
     """The rows of which metric, with its filters, and which page of them."""
 
     metric: Annotated[Metric, METRIC]
+    which: Annotated[Which, WHICH] = Which.COUNTED
     cursor: Annotated[Cursor | None, cursor_of("metric_rows", int, int, int, str)] = None
     limit: Annotated[int, LIMIT] = 100
     format: Annotated[AnswerFormat, FORMAT] = AnswerFormat.JSON
 
 
 class RowAnswer(msgspec.Struct, kw_only=True, frozen=True):
-    """A deployment, a change, or a pull request that waits; what does not belong to it is null."""
+    """A deployment, a change, a pull request or an incident; what does not belong to it is null."""
 
     service: str | None
     environment: str | None
@@ -61,7 +68,9 @@ async def rows(call: Call, arguments: RowsArguments) -> RowsAnswer:
     """The deployments and pull requests behind a number, with how long each took and why."""
     asked, wanted = arguments.asked(), page(arguments.limit, arguments.cursor)
     rules = call.api.metric_rules
-    found = await call.api.read(lambda tx: metric_rows(tx, asked, rules, arguments.metric, wanted))
+    found = await call.api.read(
+        lambda tx: metric_rows(tx, asked, rules, arguments.metric, wanted, arguments.which)
+    )
     shown, next_cursor = cut("metric_rows", found, arguments.limit, lambda one: one.key)
     return RowsAnswer(rows=[_row(call, one) for one in shown], next_cursor=next_cursor)
 

@@ -13,7 +13,7 @@ from shipmark.api.metric_arguments import FilterArguments, GetArguments
 from shipmark.application.metric_facts import Measured
 from shipmark.application.metrics import LeadTimes, Measurement, measure
 from shipmark.domain import metrics
-from shipmark.domain.metrics import Metric, Quantiles, Start, Unit
+from shipmark.domain.metrics import Metric, Quantiles, Start, Unit, Which
 from shipmark.domain.periods import Granularity, Period
 
 
@@ -25,11 +25,16 @@ class PeriodAnswer(msgspec.Struct, kw_only=True, frozen=True):
 
 
 Figures = dict[str, Any]
-"""The figures of one metric in one period; docs/metrics.md names them. Those of another period than
-the whole have the address of their own ``rows`` beside them."""
+"""The figures of one metric in one period; docs/metrics.md names them. The addresses of rows are
+beside them, but for the ``rows`` of the whole period, which the metric has."""
 
-RowsOf = Callable[[Period], str]
-"""The address of the rows behind a metric in a period."""
+Addresses = Callable[[Period], dict[str, str]]
+"""Where the ``rows`` behind a metric in a period are, and those behind the figures beside it."""
+
+BESIDE = {
+    Metric.LEAD_TIME_FOR_CHANGES: {"unshipped_rows": Which.UNSHIPPED},
+    Metric.CHANGE_FAILURE_RATE: {"incident_rows": Which.INCIDENTS},
+}
 
 
 class MetricAnswer(msgspec.Struct, kw_only=True, frozen=True):
@@ -68,7 +73,7 @@ async def get(call: Call, arguments: GetArguments) -> MetricsAnswer:
         start=arguments.start,
         unit=arguments.unit,
         metrics={
-            one.value: _metric(found, one, rows_of(call, arguments, one))
+            one.value: _metric(found, one, addresses(call, arguments, one))
             for one in arguments.metric
         },
     )
@@ -78,7 +83,7 @@ def _period(period: Period) -> PeriodAnswer:
     return PeriodAnswer(since=period.since, until=period.until)
 
 
-def rows_of(call: Call, arguments: FilterArguments, metric: Metric) -> RowsOf:
+def addresses(call: Call, arguments: FilterArguments, metric: Metric) -> Addresses:
     """Where the rows behind a metric are, for each period."""
     filters: dict[str, Any] = {
         "service": arguments.service,
@@ -96,9 +101,11 @@ def rows_of(call: Call, arguments: FilterArguments, metric: Metric) -> RowsOf:
     given = urlencode({name: one for name, one in filters.items() if one}, doseq=True)
     filtered = f"&{given}" if given else ""
 
-    def of(period: Period) -> str:
+    def of(period: Period) -> dict[str, str]:
         times = urlencode({"since": _written(period.since), "until": _written(period.until)})
-        return f"{call.base_url}/api/metrics.rows?metric={metric.value}&{times}{filtered}"
+        rows = f"{call.base_url}/api/metrics.rows?metric={metric.value}&{times}{filtered}"
+        beside = BESIDE.get(metric, {})
+        return {"rows": rows} | {name: f"{rows}&which={which}" for name, which in beside.items()}
 
     return of
 
@@ -107,14 +114,16 @@ def _written(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def _metric(found: Measurement, metric: Metric, rows: RowsOf) -> MetricAnswer:
+def _metric(found: Measurement, metric: Metric, rows: Addresses) -> MetricAnswer:
     measured = getattr(found, metric.value)
     if isinstance(measured, LeadTimes):
-        figures = _measured(found.period, measured.leads, _lead_times, rows)
+        answer = _measured(found.period, measured.leads, _lead_times, rows)
+        for one in answer.series:
+            del one["unshipped_rows"]  # Buckets have no coverage.
         return msgspec.structs.replace(
-            figures,
-            figures=figures.figures | _coverage(measured.coverage),
-            previous=figures.previous | _coverage(measured.coverage_before),
+            answer,
+            figures=answer.figures | _coverage(measured.coverage),
+            previous=answer.previous | _coverage(measured.coverage_before),
         )
     if isinstance(measured, Measured):
         return _measured(found.period, measured, _FIGURES[metric], rows)
@@ -123,23 +132,25 @@ def _metric(found: Measurement, metric: Metric, rows: RowsOf) -> MetricAnswer:
         figures={"n": sum(one.n for one in measured), "services": services},
         previous={},
         series=[],
-        rows=rows(found.period),
+        **rows(found.period),
     )
 
 
 def _measured(
-    period: Period, measured: Measured[Any], figures: Callable[[Any], Figures], rows: RowsOf
+    period: Period, measured: Measured[Any], figures: Callable[[Any], Figures], rows: Addresses
 ) -> MetricAnswer:
+    whole = rows(period)
+    address = whole.pop("rows")
     return MetricAnswer(
-        figures=figures(measured.now),
-        previous=figures(measured.before) | {"rows": rows(period.before)},
+        figures=figures(measured.now) | whole,
+        previous=figures(measured.before) | rows(period.before),
         series=[
             {"bucket": bucket.name, "since": bucket.period.since, "until": bucket.period.until}
             | figures(value)
-            | {"rows": rows(bucket.period)}
+            | rows(bucket.period)
             for bucket, value in measured.series
         ],
-        rows=rows(period),
+        rows=address,
     )
 
 
@@ -236,8 +247,17 @@ def _lines(answer: MetricsAnswer) -> Iterator[Mapping[str, Any]]:
             yield from _figures({"metric": name, "of": "bucket"}, each)
 
 
-ABOUT = ("bucket", "since", "until", "service", "environment", "rows")
+ABOUT = (
+    *("bucket", "since", "until", "service", "environment"),
+    *("rows", "unshipped_rows", "incident_rows"),
+)
 """What stands beside figures and is none."""
+
+ROWS = {
+    **dict.fromkeys(("coverage", "merged", "shipped"), "unshipped_rows"),
+    **dict.fromkeys(("incidents", "incidents_per_deployment"), "incident_rows"),
+}
+"""Whose rows are not those of the metric's value."""
 
 
 def _figures(about: Mapping[str, Any], figures: Figures) -> Iterator[Mapping[str, Any]]:
@@ -251,4 +271,5 @@ def _figures(about: Mapping[str, Any], figures: Figures) -> Iterator[Mapping[str
         elif isinstance(value, dict):
             yield from _figures(about, {f"{name}.{key}": one for key, one in value.items()})
         else:
-            yield {**about, "figure": name, "value": value}
+            rows = about[ROWS.get(name, "rows")]
+            yield {**about, "figure": name, "value": value, "rows": rows}

@@ -108,6 +108,11 @@ class MetricRows(Protocol):
     def unshipped(self, selection: Selection, period: Period) -> int:
         """How many of them are shipped nowhere that is asked about."""
 
+    def unshipped_rows(
+        self, selection: Selection, period: Period, *, after: tuple[int, int] | None, limit: int
+    ) -> list[tuple[int, int]]:
+        """When each of these merged and its id, the last first, after one of them."""
+
     def waiting(self, selection: Selection, *, most: int) -> list[WaitingLane]: ...
 
     def waiting_rows(

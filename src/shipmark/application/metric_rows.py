@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from shipmark.application.metric_facts import Asked, Facts, MetricRules
-from shipmark.application.metrics import rework_reasons
+from shipmark.application.metrics import incidents, rework_reasons
 from shipmark.application.queries import DeploymentRow, Page, PullRow, ReadTransaction
+from shipmark.domain.errors import InvalidArgument
 from shipmark.domain.failures import Judged
-from shipmark.domain.metrics import Lead, Metric, Unit, each_lead
+from shipmark.domain.metrics import Lead, Metric, Unit, Which, each_lead
 from shipmark.domain.periods import MICROSECOND, SECOND, Period, instant_of, microseconds
 
 PART = 50
@@ -19,10 +20,10 @@ Key = tuple[int, int, int, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRow:
-    """One deployment, or one change, that a number counts.
+    """One deployment, change, pull request or incident that a number counts.
 
     ``seconds`` is how long it took, or has been waiting; None where that is not known, or not yet
-    over. ``reasons`` say why it counts, ``incidents`` which it is linked to.
+    over. ``reasons`` say why it counts, ``incidents`` which it is linked to, or which it is.
     """
 
     key: Key
@@ -50,13 +51,27 @@ class _Found:
 
 
 def metric_rows(
-    tx: ReadTransaction, asked: Asked, rules: MetricRules, metric: Metric, page: Page
+    tx: ReadTransaction,
+    asked: Asked,
+    rules: MetricRules,
+    metric: Metric,
+    page: Page,
+    which: Which = Which.COUNTED,
 ) -> list[MetricRow]:
     """The rows behind a metric in the period: newest first, but what waits the oldest first.
 
-    Raises as `metrics.measure` does.
+    Raises as `metrics.measure` does, and InvalidArgument for rows that the metric has not.
     """
-    return rows_of(Facts(tx, asked, rules, with_series=False, with_before=False), metric, page)
+    facts = Facts(tx, asked, rules, with_series=False, with_before=False)
+    if which is Which.COUNTED:
+        return rows_of(facts, metric, page)
+    if metric is not _BESIDE[which]:
+        raise InvalidArgument(
+            f"which is {which}; rows of {metric} are '{Which.COUNTED}'. "
+            f"Those of {_BESIDE[which]} may be '{which}'.",
+            argument="which",
+        )
+    return (_unshipped if which is Which.UNSHIPPED else _incidents)(facts, page)
 
 
 def rows_of(facts: Facts, metric: Metric, page: Page) -> list[MetricRow]:
@@ -194,6 +209,38 @@ def _named(tx: ReadTransaction, found: Sequence[_Found]) -> list[MetricRow]:
             )
         )
     return rows
+
+
+_BESIDE = {
+    Which.UNSHIPPED: Metric.LEAD_TIME_FOR_CHANGES,
+    Which.INCIDENTS: Metric.CHANGE_FAILURE_RATE,
+}
+
+
+def _unshipped(facts: Facts, page: Page) -> list[MetricRow]:
+    """The pull requests that merged in the period and that coverage misses."""
+    after = None if page.after is None else (page.after[0], page.after[1])
+    found = facts.tx.metrics.unshipped_rows(
+        facts.selection, facts.period, after=after, limit=page.limit
+    )
+    pulls = {one.pull.id: one for one in facts.tx.reports.pulls_by_id(sorted(i for _, i in found))}
+    return [MetricRow(key=(at, id_, 0, ""), pull=pulls[id_]) for at, id_ in found]
+
+
+def _incidents(facts: Facts, page: Page) -> list[MetricRow]:
+    """The incidents of the period, and how long each of them took."""
+    found = facts.tx.incidents.get(incidents(facts))
+    rows = [
+        MetricRow(
+            key=(microseconds(one.started_at), id_, 0, ""),
+            environment=one.environment,
+            seconds=(one.resolved_at - one.started_at).total_seconds() if one.resolved_at else None,
+            incidents=(one.reference_id,),
+        )
+        for id_, one in found.items()
+    ]
+    rows.sort(key=lambda one: one.key, reverse=True)
+    return [one for one in rows if page.after is None or one.key < page.after][: page.limit]
 
 
 def _waiting(facts: Facts, page: Page) -> list[MetricRow]:

@@ -3,8 +3,9 @@
 Everything is computed from facts when it is asked for. What several metrics need is read once.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from shipmark.application.metric_facts import Asked, Facts, Measured, MetricRules
@@ -112,19 +113,32 @@ def _coverage(facts: Facts, period: Period) -> Coverage:
 
 def change_failure_rate(facts: Facts) -> Measured[metrics.FailureRate]:
     """The share of deployments that failed."""
-    started = _incidents(facts)
+    started = _started(facts)
 
     def value(judged: Sequence[Judged], period: Period) -> metrics.FailureRate:
-        if facts.selection.counts_all:
-            incidents = sum(period.holds(at) for at in started.values())
-        else:
-            incidents = len({link.incident_id for one in judged for link in one.links})
-        return metrics.failure_rate(judged, incidents)
+        return metrics.failure_rate(judged, len(_incidents(facts, judged, started, period)))
 
     return facts.measured(facts.judged, facts.judged_at, value)
 
 
-def _incidents(facts: Facts) -> dict[int, int]:
+def incidents(facts: Facts) -> set[int]:
+    """The incidents of the period, by id."""
+    since = bisect_left(facts.judged_at, microseconds(facts.period.since))
+    return _incidents(facts, facts.judged[since:], _started(facts), facts.period)
+
+
+def _incidents(
+    facts: Facts, judged: Sequence[Judged], started: Mapping[int, int], period: Period
+) -> set[int]:
+    """Those that began in a period; where not all deployments count, those linked to one that
+    does."""
+    if facts.selection.counts_all:
+        since, until = microseconds(period.since), microseconds(period.until)
+        return {id_ for id_, at in started.items() if since <= at < until}
+    return {link.incident_id for one in judged for link in one.links}
+
+
+def _started(facts: Facts) -> dict[int, int]:
     """When each incident began that is of the service and the environments."""
     service, named = facts.selection.service_id, facts.selection.environments
     found = {}

@@ -27,6 +27,14 @@ class Metric(StrEnum):
     TIME_WAITING = "time_waiting"
 
 
+class Which(StrEnum):
+    """Which rows of a metric: what its value is computed of, or what stands beside it."""
+
+    COUNTED = "counted"
+    UNSHIPPED = "unshipped"
+    INCIDENTS = "incidents"
+
+
 class Start(StrEnum):
     """From when a lead time is counted."""
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     Select,
     String,
+    Subquery,
     and_,
     bindparam,
     cast,
@@ -116,9 +117,31 @@ def unshipped(connection: Connection, selection: Selection, period: Period) -> i
     return connection.execute(query, sent).scalar_one()
 
 
+def unshipped_rows(
+    connection: Connection,
+    selection: Selection,
+    period: Period,
+    after: tuple[int, int] | None,
+    limit: int,
+) -> list[tuple[int, int]]:
+    """The same pull requests: when each merged and its id, the last first, after one of them."""
+    found = _found_unshipped(selection, laterally=knows_lateral(connection))
+    at = as_number(found.c.listed_at)
+    query = select(at.label("at"), found.c.id).order_by(at.desc(), found.c.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(tuple_(at, found.c.id) < tuple_(*map(literal, after)))
+    sent = {"since": period.since, "until": period.until}
+    return [(merged_at, id_) for merged_at, id_ in connection.execute(query, sent)]
+
+
 @lru_cache(maxsize=100)
 def _unshipped(selection: Selection, *, laterally: bool) -> Select[int]:
     # Kept, since it takes longer to put together than most databases take to answer it.
+    found = _found_unshipped(selection, laterally=laterally)
+    return select(func.count()).select_from(found)
+
+
+def _found_unshipped(selection: Selection, *, laterally: bool) -> Subquery:
     since, until = bindparam("since", type_=Instant), bindparam("until", type_=Instant)
     conditions = [
         # By the history of each branch, where those that merge alike are few.
@@ -135,7 +158,7 @@ def _unshipped(selection: Selection, *, laterally: bool) -> Select[int]:
         since=since,
         laterally=laterally,
     )
-    return select(func.count()).select_from(union_all(*parts).subquery())
+    return union_all(*parts).subquery()
 
 
 def _waits_in(lane: Any, selection: Selection) -> list[ColumnElement[bool]]:

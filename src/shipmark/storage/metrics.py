@@ -142,6 +142,11 @@ class Metrics:
     def unshipped(self, selection: Selection, period: Period) -> int:
         return metric_pulls.unshipped(self._connection, selection, period)
 
+    def unshipped_rows(
+        self, selection: Selection, period: Period, *, after: tuple[int, int] | None, limit: int
+    ) -> list[tuple[int, int]]:
+        return metric_pulls.unshipped_rows(self._connection, selection, period, after, limit)
+
     def waiting(self, selection: Selection, *, most: int) -> list[WaitingLane]:
         return metric_pulls.waiting(self._connection, selection, most)
 
