@@ -36,7 +36,7 @@ PASSING = (
 WHOLE_TABLE = re.compile(rf"^SCAN (?!{PASSING}|CONSTANT ROW|\()|Seq Scan on ")
 SMALL = re.compile(
     r"(Seq Scan on|SCAN) "
-    r"(repositories|services|lanes|pull_services|deploy_rules|incident\w*|found|looked_at)\b"
+    r"(repositories|services|lanes|pull_services|deploy_rules|incident\w*|found|looked_at|unshipped)\b"
 )
 """There are as many of these as an organisation has, as few as this test made, or as a page has."""
 
@@ -109,7 +109,6 @@ def shipments(tx: StorageTransaction, start: Start | None) -> object:
         tx.metrics.deployments(Selection(), A_DAY),
         start=start,
         with_baselines=False,
-        with_ids=False,
     )
 
 
@@ -189,10 +188,16 @@ QUESTIONS: dict[str, Callable[[StorageTransaction, Known], object]] = {
     "the deployments of a period": lambda tx, _: tx.metrics.deployments(Selection(), A_DAY),
     "what they shipped": lambda tx, _: shipments(tx, Start.OPENED),
     "the commits in their windows": lambda tx, _: shipments(tx, None),
-    "which shipped only fixes": lambda tx, _: tx.metrics.only_fixes(Selection(), A_DAY, FixRules()),
+    "which pull requests are fixes": lambda tx, known: tx.metrics.fixes([known.pull], FixRules()),
+    "which shipped only fixes": lambda tx, known: tx.metrics.only_fixes(
+        [known.deployment], FixRules()
+    ),
+    "the last rows that coverage misses": lambda tx, _: tx.metrics.unshipped_rows(
+        Selection(), A_DAY, after=None, limit=10
+    ),
     "what lies beside a period": beside,
-    "how many merged": lambda tx, _: tx.metrics.merged(Selection(), A_DAY),
-    "how many are not shipped": lambda tx, _: tx.metrics.unshipped(Selection(), A_DAY),
+    "how many merged": lambda tx, _: tx.metrics.merged(Selection(), A_DAY, A_DAY.since),
+    "how many are not shipped": lambda tx, _: tx.metrics.unshipped(Selection(), A_DAY, A_DAY.since),
     "what waits": lambda tx, _: tx.metrics.waiting(Selection(), most=100),
     "what an incident may follow": lambda tx, _: tx.incidents.suspects(
         [AN_INCIDENT], within=timedelta(days=1)

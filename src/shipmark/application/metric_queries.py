@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from shipmark.domain.failures import Deployed, Edges
@@ -102,11 +103,11 @@ class MetricRows(Protocol):
     def only_fixes(self, deployment_ids: Collection[int], rules: FixRules) -> set[int]:
         """Those of the deployments that ship pull requests, and nothing but fixes."""
 
-    def merged(self, selection: Selection, period: Period) -> int:
-        """How many pull requests merged in the period."""
+    def merged(self, selection: Selection, period: Period, middle: datetime) -> tuple[int, int]:
+        """How many pull requests merged in the period before an instant, and from it on."""
 
-    def unshipped(self, selection: Selection, period: Period) -> int:
-        """How many of them are shipped nowhere that is asked about."""
+    def unshipped(self, selection: Selection, period: Period, middle: datetime) -> tuple[int, int]:
+        """How many of them are shipped nowhere that is asked about, in the same two parts."""
 
     def unshipped_rows(
         self, selection: Selection, period: Period, *, after: tuple[int, int] | None, limit: int

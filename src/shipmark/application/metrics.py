@@ -98,17 +98,21 @@ def lead_time_for_changes(facts: Facts) -> LeadTimes:
         left_out = sum(period.holds(one.deployed_at) for one in baselines)
         return metrics.lead_times(found, left_out)
 
+    before, now = _coverage(facts)
     return LeadTimes(
         leads=facts.measured(facts.leads, [one.at for one in facts.leads], value),
-        coverage=_coverage(facts, facts.period),
-        coverage_before=_coverage(facts, facts.period.before),
+        coverage=now,
+        coverage_before=before,
     )
 
 
-def _coverage(facts: Facts, period: Period) -> Coverage:
-    n = facts.tx.metrics.merged(facts.selection, period)
-    unshipped = facts.tx.metrics.unshipped(facts.selection, period) if n else 0
-    return Coverage(n=n, shipped=n - unshipped)
+def _coverage(facts: Facts) -> tuple[Coverage, Coverage]:
+    """That of the period before, and that of the period."""
+    asked = facts.selection, facts.both, facts.period.since
+    merged = facts.tx.metrics.merged(*asked)
+    missed = facts.tx.metrics.unshipped(*asked) if any(merged) else merged
+    before, now = zip(merged, missed, strict=True)
+    return Coverage.of(*before), Coverage.of(*now)
 
 
 def change_failure_rate(facts: Facts) -> Measured[metrics.FailureRate]:

@@ -194,6 +194,10 @@ class Coverage:
     n: int
     shipped: int
 
+    @classmethod
+    def of(cls, merged: int, unshipped: int) -> "Coverage":
+        return cls(n=merged, shipped=merged - unshipped)
+
     @property
     def share(self) -> float | None:
         return self.shipped / self.n if self.n else None

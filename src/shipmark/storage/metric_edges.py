@@ -5,8 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     ColumnElement,
+    CompoundSelect,
     Connection,
     FromClause,
     Row,
@@ -46,6 +48,7 @@ FACTS = (
     as_number(deployments.c.deployed_at).label("at"),
     deployments.c.success,
 )
+EDGE = bindparam("edge", type_=Instant)
 WINDOW = (
     deployments.c.reference_id,
     windows.c.lane_id,
@@ -88,27 +91,40 @@ def deployed(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[Deployed]:
     return found
 
 
-def _edge(*columns: Any, is_before: bool, only_successful: bool = False) -> Select[Any]:
-    """The nearest deployment of a place on one side of an instant."""
+def _before() -> Select[*tuple[Any, ...]]:
+    """The last deployment of each place before an instant."""
     places = sent_rows("places", service_id=BigInteger, environment=String)
     near = deployments.alias("near")
-    order = (near.c.deployed_at, near.c.reference_id)
-    edge = bindparam("edge", type_=Instant)
-    nearest = (
+    last = (
         select(near.c.id)
-        .where(
-            near.c.service_id == places.c.service_id,
-            near.c.environment == places.c.environment,
-            near.c.deployed_at < edge if is_before else near.c.deployed_at >= edge,
-        )
-        .order_by(*(column.desc() if is_before else column for column in order))
+        .where(*_in_place(near, places), near.c.deployed_at < EDGE)
+        .order_by(near.c.deployed_at.desc(), near.c.reference_id.desc())
         .limit(1)
         .correlate(places)
+        .scalar_subquery()
     )
-    if only_successful:
-        nearest = nearest.where(near.c.success)
-    return select(*columns).select_from(
-        with_windows(places.join(deployments, deployments.c.id == nearest.scalar_subquery()))
+    return select(*FACTS, literal(0), *WINDOW).select_from(
+        with_windows(places.join(deployments, deployments.c.id == last))
+    )
+
+
+def _next() -> Select[*tuple[Any, ...]]:
+    """When each place has its next deployment from an instant on, and its next successful one."""
+    places = sent_rows("places", service_id=BigInteger, environment=String)
+    near = deployments.alias("near")
+    at = as_number(near.c.deployed_at)
+    first = select(at).where(*_in_place(near, places), near.c.deployed_at >= EDGE)
+    first = first.order_by(near.c.deployed_at).limit(1).correlate(places)
+    both = (first, first.where(near.c.success))
+    return select(
+        places.c.service_id, places.c.environment, *(each.scalar_subquery() for each in both)
+    )
+
+
+def _in_place(near: FromClause, places: CTE) -> tuple[ColumnElement[bool], ...]:
+    return (
+        near.c.service_id == places.c.service_id,
+        near.c.environment == places.c.environment,
     )
 
 
@@ -119,7 +135,7 @@ def _next_reached() -> Select[Any]:
         select(near.c.deployment_id)
         .where(
             near.c.lane_id == asked.c.lane_id,
-            near.c.deployed_at >= bindparam("edge", type_=Instant),
+            near.c.deployed_at >= EDGE,
         )
         .order_by(near.c.deployed_at, near.c.reference_id)
         .limit(1)
@@ -133,9 +149,8 @@ def _next_reached() -> Select[Any]:
     )
 
 
-_BEFORE = _edge(*FACTS, literal(0), *WINDOW, is_before=True)
-_NEXT = _edge(*FACTS[1:4], is_before=False)
-_NEXT_SUCCESS = _edge(*FACTS[1:4], is_before=False, only_successful=True)
+_BEFORE = _before()
+_NEXT = _next()
 _NEXT_REACHED = _next_reached()
 
 
@@ -144,9 +159,9 @@ def edges(connection: Connection, inside: Sequence[Deployed], period: Period) ->
     if not inside:
         return Edges()
     places = packed(sorted({one.place for one in inside}))
-    sent = {"places": places, "edge": period.until}
     rows = connection.execute(_BEFORE, {"places": places, "edge": period.since})
     before = {one.place: one for one in deployed(rows)}
+    following = connection.execute(_NEXT, {"places": places, "edge": period.until}).all()
     of_lanes = {window.lane_id for one in (*inside, *before.values()) for window in one.windows}
     lanes = {"lanes": packed((lane,) for lane in sorted(of_lanes)), "edge": period.until}
     reached: dict[int, Position] = {
@@ -154,8 +169,8 @@ def edges(connection: Connection, inside: Sequence[Deployed], period: Period) ->
     }
     return Edges(
         before=before,
-        next_at={(s, e): at for s, e, at in connection.execute(_NEXT, sent)},
-        next_success_at={(s, e): at for s, e, at in connection.execute(_NEXT_SUCCESS, sent)},
+        next_at={(s, e): at for s, e, at, _ in following if at is not None},
+        next_success_at={(s, e): at for s, e, _, at in following if at is not None},
         next_reached=reached,
     )
 
@@ -173,10 +188,19 @@ _WITH_SERVICES = incidents.outerjoin(
 )
 
 
-def _soon_after() -> Select[Any]:
-    """Incidents of a service that started between two instants, for several of those."""
+def _happened() -> CompoundSelect[*tuple[Any, ...]]:
+    """Incidents that started between two instants; and of a service those that started between two
+    others, for several of those."""
+    of_period = (
+        select(*HAPPENED)
+        .select_from(_WITH_SERVICES)
+        .where(
+            incidents.c.started_at >= bindparam("since", type_=Instant),
+            incidents.c.started_at <= bindparam("until", type_=Instant),
+        )
+    )
     asked = sent_rows("asked", service_id=BigInteger, since=Instant, until=Instant)
-    return (
+    soon_after = (
         select(*HAPPENED)
         .select_from(asked)
         .join(
@@ -191,34 +215,27 @@ def _soon_after() -> Select[Any]:
             ),
         )
     )
+    return of_period.union_all(soon_after)
 
 
-_SOON_AFTER = _soon_after()
+_HAPPENED = _happened()
 
 
 def happened(
     connection: Connection, period: Period, before: Collection[Deployed], *, within: int
 ) -> list[Happened]:
     """Incidents of a period and soon after it, and those soon after what was before it."""
-    of_period = (
-        select(*HAPPENED)
-        .select_from(_WITH_SERVICES)
-        .where(
-            incidents.c.started_at >= period.since,
-            incidents.c.started_at <= period.until + timedelta(microseconds=within),
-        )
-    )
-    found = [Happened(*row) for row in connection.execute(of_period)]
-    if before:
-        since = microseconds(period.since)
-        asked = [
-            (one.service_id, one.deployed_at, min(one.deployed_at + within, since - 1))
-            for one in before
-        ]
-        found += [
-            Happened(*row) for row in connection.execute(_SOON_AFTER, {"asked": packed(asked)})
-        ]
-    return found
+    since = microseconds(period.since)
+    asked = [
+        (one.service_id, one.deployed_at, min(one.deployed_at + within, since - 1))
+        for one in before
+    ]
+    sent = {
+        "since": period.since,
+        "until": period.until + timedelta(microseconds=within),
+        "asked": packed(asked),
+    }
+    return [Happened(*row) for row in connection.execute(_HAPPENED, sent)]
 
 
 def told(connection: Connection, period: Period, before: Collection[Deployed]) -> list[Told]:

@@ -4,6 +4,7 @@ Quantiles are taken in Python, so that both databases come to the same.
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -29,7 +30,7 @@ from shipmark.domain.failures import Deployed, Edges
 from shipmark.domain.incidents import Happened, Told
 from shipmark.domain.metrics import Shipment, Start
 from shipmark.domain.periods import Period
-from shipmark.storage import metric_edges, metric_pulls, metric_shipments
+from shipmark.storage import metric_coverage, metric_edges, metric_pulls, metric_shipments
 from shipmark.storage.columns import Instant
 from shipmark.storage.metric_edges import FACTS, IN_ORDER, WINDOW, deployed, with_windows
 from shipmark.storage.metric_filters import (
@@ -136,16 +137,16 @@ class Metrics:
         )
         return [StatusCount(*row) for row in self._connection.execute(query)]
 
-    def merged(self, selection: Selection, period: Period) -> int:
-        return metric_pulls.merged(self._connection, selection, period)
+    def merged(self, selection: Selection, period: Period, middle: datetime) -> tuple[int, int]:
+        return metric_coverage.merged(self._connection, selection, period, middle)
 
-    def unshipped(self, selection: Selection, period: Period) -> int:
-        return metric_pulls.unshipped(self._connection, selection, period)
+    def unshipped(self, selection: Selection, period: Period, middle: datetime) -> tuple[int, int]:
+        return metric_coverage.unshipped(self._connection, selection, period, middle)
 
     def unshipped_rows(
         self, selection: Selection, period: Period, *, after: tuple[int, int] | None, limit: int
     ) -> list[tuple[int, int]]:
-        return metric_pulls.unshipped_rows(self._connection, selection, period, after, limit)
+        return metric_coverage.unshipped_rows(self._connection, selection, period, after, limit)
 
     def waiting(self, selection: Selection, *, most: int) -> list[WaitingLane]:
         return metric_pulls.waiting(self._connection, selection, most)
