@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Select,
@@ -43,9 +44,8 @@ from shipmark.storage.statements import is_any, knows_lateral
 from shipmark.storage.tables import deployment_pulls, lanes, pull_services, pulls
 from shipmark.storage.undeployed import not_reached
 
-SINCE, MIDDLE, UNTIL = (
-    bindparam(name, type_=Instant, unique=False) for name in ("since", "middle", "until")
-)
+Bound = BindParameter[datetime]
+SINCE, MIDDLE, UNTIL = (bindparam(name, type_=Instant) for name in ("since", "middle", "until"))
 KEPT = 100
 
 
@@ -57,36 +57,39 @@ def merged(
     since = max(period.since, BEGINNING.at + MICROSECOND)
     sent = {"since": since, "middle": middle, "until": period.until}
     before, after = connection.execute(_merged(selection), sent).one()
-    return int(before), int(after)
+    return before, after
 
 
 @lru_cache(KEPT)
 def _merged(selection: Selection) -> Select[*tuple[Any, ...]]:
+    return select(*(_merged_in(selection, *part) for part in ((SINCE, MIDDLE), (MIDDLE, UNTIL))))
+
+
+def _merged_in(selection: Selection, since: Bound, until: Bound) -> ColumnElement[int]:
+    anywhere = _merged_anywhere(selection, since, until)
     if selection.service_id is None:
-        return _merged_anywhere(selection)
-    # All on its branches but those of some service: the first is counted in the index alone.
-    of_branches = _merged_to_branches(selection)
-    of_some = of_branches.where(~belongs_to_none()).subquery()
-    minus = select(-of_some.c.before, -of_some.c.after)
-    parts = union_all(of_branches, minus, _merged_beside(selection)).subquery()
-    return select(func.sum(parts.c.before), func.sum(parts.c.after))
-
-
-def _in_two(at: ColumnElement[datetime]) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    return (
-        func.count().filter(at < MIDDLE).label("before"),
-        func.count().filter(at >= MIDDLE).label("after"),
+        return anywhere.scalar_subquery()
+    # All on its branches but those of some service: the first is counted in the index alone. Where
+    # nothing belongs to any service, the others are not looked at.
+    of_branches = _merged_to_branches(selection, since, until)
+    of_some = of_branches.where(is_any(pull_services.c.pull_id), ~belongs_to_none())
+    beside = anywhere.where(
+        or_(is_any(pull_services.c.pull_id), is_any(deployment_pulls.c.pull_id)),
+        or_(*may_go_anyway(selection)),
+        ~and_(belongs_to_none(), is_from_branch(selection)),
     )
+    plus, minus, also = (one.scalar_subquery() for one in (of_branches, of_some, beside))
+    return plus - minus + also
 
 
-def _merged_anywhere(selection: Selection) -> Select[*tuple[Any, ...]]:
+def _merged_anywhere(selection: Selection, since: Bound, until: Bound) -> Select[int]:
     at = pulls.c.listed_at
     return (
-        select(*_in_two(at)).select_from(pulls).where(at >= SINCE, at < UNTIL, *of_pulls(selection))
+        select(func.count()).select_from(pulls).where(at >= since, at < until, *of_pulls(selection))
     )
 
 
-def _merged_to_branches(selection: Selection) -> Select[*tuple[Any, ...]]:
+def _merged_to_branches(selection: Selection, since: Bound, until: Bound) -> Select[int]:
     """Those on the branches from which the service is deployed: parts of the histories of few
     branches, whatever merged elsewhere."""
     branches = (
@@ -101,21 +104,10 @@ def _merged_to_branches(selection: Selection) -> Select[*tuple[Any, ...]]:
     )
     at = pulls.c.merged_at
     return (
-        select(*_in_two(at))
+        select(func.count())
         .select_from(branches)
         .join(pulls, on_branch)
-        .where(at >= SINCE, at < UNTIL, *of_pulls(selection))
-    )
-
-
-def _merged_beside(selection: Selection) -> Select[*tuple[Any, ...]]:
-    """Those beside them that may go to the service. Where nothing belongs to any service and
-    nothing is listed, none is looked at."""
-    there_may_be = or_(is_any(pull_services.c.pull_id), is_any(deployment_pulls.c.pull_id))
-    return _merged_anywhere(selection).where(
-        there_may_be,
-        or_(*may_go_anyway(selection)),
-        ~and_(belongs_to_none(), is_from_branch(selection)),
+        .where(at >= since, at < until, *of_pulls(selection))
     )
 
 
@@ -132,7 +124,9 @@ def unshipped(
 @lru_cache(KEPT)
 def _count(selection: Selection, *, laterally: bool) -> Select[*tuple[Any, ...]]:
     found = _unshipped(selection, laterally=laterally)
-    return select(*_in_two(found.c.listed_at)).select_from(found)
+    is_before = found.c.listed_at < MIDDLE
+    counts = (func.count().filter(is_before), func.count().filter(~is_before))
+    return select(*counts).select_from(found)
 
 
 def unshipped_rows(
@@ -157,7 +151,6 @@ def unshipped_rows(
 def _unshipped(selection: Selection, *, laterally: bool) -> Subquery:
     conditions = [
         # By the history of each branch, where those that merge alike are few.
-        pulls.c.merged_at >= SINCE,
         pulls.c.merged_at < UNTIL,
         *of_pulls(selection),
         *may_go_to(selection),

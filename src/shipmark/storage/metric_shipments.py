@@ -34,8 +34,10 @@ from shipmark.storage.metric_edges import IN_ORDER, as_number
 from shipmark.storage.metric_filters import asked_about
 from shipmark.storage.metric_histories import histories_of
 from shipmark.storage.shipped import shipped_by_list
+from shipmark.storage.statements import is_any
 from shipmark.storage.tables import (
     branch_commits,
+    deployment_pulls,
     deployments,
     lanes,
     pulls,
@@ -116,7 +118,8 @@ def _by_list(
     of_these = metric_filters.of_pulls(selection)
     query = (
         shipped_by_list(deployments.c.id, AT, _text(pulls.c.id, STARTS[start], of_these))
-        .where(*asked_about(selection, period))
+        # Where nothing is listed, as in most places, nothing is looked at.
+        .where(is_any(deployment_pulls.c.pull_id), *asked_about(selection, period))
         .group_by(deployments.c.id, *IN_ORDER)
     )
     for id_, at, text in connection.execute(query):

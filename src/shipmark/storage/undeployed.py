@@ -66,16 +66,18 @@ def not_reached(
     laterally: bool,
     branches: CTE | None = None,
 ) -> tuple[Select[Any], Select[Any]]:
-    """What no window of these lanes holds, in the same two parts. ``since`` is where the first is
-    to begin to look, if nothing that merged before then is wanted; ``branches`` are those on which
-    it is to look, if they are not all of the repository. ``laterally`` is how, where the database
-    can."""
+    """What no window of these lanes holds and merged ``since`` then, in the same two parts.
+    ``branches`` are those on which the first is to look, if they are not all of the repository;
+    ``laterally`` is how, where the database can."""
     marks = marks_of(lanes_asked)
     highest = _highest(marks)
     if branches is None:
         branches = _branches(repository_id)
     shipped = _shipped(branches, highest, since)
     passed_over = _passed_over(marks, highest).where(*conditions)
+    if since is not None:
+        # Of the first part it decides where to begin: SQLite would begin there, as a condition.
+        passed_over = passed_over.where(pulls.c.merged_at >= since)
     return _above(shipped, conditions, laterally=laterally), passed_over
 
 
