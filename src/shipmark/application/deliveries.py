@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 LONGEST_ID = 255
+REST_REFUSED = "What it tells by itself is recorded, and the forge does not tell the rest: "
+"""How the error of a delivery begins whose forge did not let us ask for what it leaves open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
