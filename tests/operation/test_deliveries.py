@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -112,6 +113,34 @@ def test_what_fails_for_days_is_given_up_and_kept(database: Database, clock: Clo
     row = row_of(database)
     assert (row.body, row.error) == (b"1", "The forge does not answer.")
     assert 70 < row.attempts < 90
+
+
+def test_another_body_under_an_id_that_came_before_is_no_repeat(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = a_delivery()
+    other = replace(first, body=b"another")
+    told = [transact(database, lambda tx: receive(tx, [first, other])) for _ in range(2)]
+    assert told == [[True, True], [False, False]]
+    inbox = Inbox(database=database, reader=Scripted(None, None), policy=Policy())
+    assert inbox.work() == 2
+    with database.engine.connect() as connection:
+        ids = sorted(connection.scalars(select(deliveries.c.delivery_id)))
+    assert ids == ["delivery-1", other.told_apart.delivery_id]
+    assert "another body" in caplog.text
+
+
+def test_another_body_does_not_bring_back_what_was_given_up_under_its_id(
+    database: Database,
+) -> None:
+    first = a_delivery()
+    with database.write() as tx:
+        receive(tx, [first])
+        (claimed,) = tx.deliveries.claim_due(limit=9, lease_until=tx.now + LEASE)
+        tx.deliveries.finish(claimed.id, error="It makes no sense.")
+        assert receive(tx, [replace(first, body=b"better")]) == [True]
+        (claimed,) = tx.deliveries.claim_due(limit=9, lease_until=tx.now + LEASE)
+    assert claimed.body == b"better"
 
 
 def test_a_forge_that_refuses_is_asked_again_a_few_times_and_then_no_more(

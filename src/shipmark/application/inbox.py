@@ -43,7 +43,20 @@ class Reader(Protocol):
 
 def receive(tx: Transaction, deliveries: Sequence[Delivery]) -> list[bool]:
     """Store deliveries; of each, whether it is news. One that could not be read is tried again."""
-    return [tx.deliveries.add(one) for one in deliveries]
+    return [_store(tx, one) for one in deliveries]
+
+
+def _store(tx: Transaction, delivery: Delivery) -> bool:
+    if tx.deliveries.add(delivery):
+        return True
+    if tx.deliveries.has_body_of(delivery):
+        return False
+    # No forge gives one id to two deliveries, but who sends by hand may. It is proven, and it
+    # tells something else: it is no repeat.
+    apart = delivery.told_apart
+    about = _named(delivery) | {"stored_as": apart.delivery_id}
+    log.warning("the id of a delivery came before with another body", extra=about)
+    return tx.deliveries.add(apart)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
