@@ -10,7 +10,7 @@ from sqlalchemy import update
 from tests.builders import NOON, REPOSITORY, Clock, a_deployment, a_pull_request, at, sha
 from tests.domain.rule_builders import ENGINE, a_rule
 
-from shipmark.application.deliveries import Delivery
+from shipmark.application.deliveries import REST_REFUSED, Delivery
 from shipmark.application.diagnosis import Diagnosis, ForgeSetup
 from shipmark.application.doctor import Setup, examine
 from shipmark.application.facts import BranchPush, PushedCommit, RepositoryFacts
@@ -223,6 +223,20 @@ def test_deliveries_that_fail_are_told_with_their_repository_or_in_general(
     assert "about acme/shop cannot be recorded" in findings(found)
     assert {one.repository for one in found.deliveries} == {None, "nobody/knows"}
     assert in_general(found).count("It makes no sense.") == 2
+
+
+def test_what_a_forge_refused_to_tell_is_told_as_such(database: Database) -> None:
+    with database.write() as tx:
+        told(tx, a_pull_request(1))
+        tx.deliveries.add(Delivery(forge="github", delivery_id="a", headers={}, body=b"{}"))
+        (claimed,) = tx.deliveries.claim_due(limit=1, lease_until=at(100))
+        why = f"{REST_REFUSED}it answered 401: Bad credentials"
+        tx.deliveries.postpone(claimed.id, due_at=at(100), error=why, repository=REPOSITORY)
+    (one,) = looked_at(database).repositories
+    (finding,) = [each for each in one.findings if "Bad credentials" in each.what]
+    assert "1 delivery of github about acme/shop cannot be completed" in finding.what
+    assert "What it tells by itself is recorded" in finding.what
+    assert "Correct the token" in finding.mend
 
 
 def test_work_that_nobody_does_is_told(database: Database, clock: Clock) -> None:

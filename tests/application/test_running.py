@@ -309,6 +309,21 @@ def test_a_rule_that_matches_goes_before_the_reports_own_service(database: Datab
     assert services == {"shop-app": [saved.id], "shop": [None]}
 
 
+def test_a_failure_that_a_matching_rule_passes_over_is_no_deployment_of_another_service(
+    database: Database,
+) -> None:
+    rule = a_rule(source=EventSource.ARGO_CD, service="{workflow}", workflow="shop-*")
+    with database.write() as tx:
+        with_shop(tx)
+        draft = RuleDraft(name="apps", source=rule.source, when=rule.when, make=rule.make)
+        upsert_rule(tx, draft, policy=POLICY)
+        build(tx, 2)
+        assert report(tx, a_report(key="a", success=False)) == []
+        (failed,) = report(tx, a_report(key="b", success=False, application="other"))
+        (one,) = tx.deployments.by_reference_ids([failed]).values()
+    assert (one.success, one.rule_id) == (False, None)
+
+
 def test_what_ran_can_be_previewed_by_a_rule(database: Database) -> None:
     with database.write() as tx:
         with_shop(tx)

@@ -21,10 +21,11 @@ from shipmark.connectors.payloads import UnreadablePayload
 from shipmark.domain.events import EventSource, SourceEvent
 
 ZEROS = "0" * 40
+NOW = datetime(2026, 3, 4, 9, tzinfo=UTC)
 
 
-def facts(event: str, payload: Any) -> list[Any]:
-    return read_webhook({"x-gitea-event": event}, payload)
+def facts(event: str, payload: Any, received_at: datetime | None = NOW) -> list[Any]:
+    return read_webhook({"x-gitea-event": event}, payload, received_at=received_at)
 
 
 def a_push(ref: str = "refs/heads/main", **changes: Any) -> dict[str, Any]:
@@ -195,7 +196,14 @@ def test_a_push_tells_the_commits_and_is_an_event() -> None:
     assert (push.branch, commit.sha, commit.files) == ("main", COMMIT, ("a.txt", "b.txt"))
     assert commit.committed_at == datetime(2026, 3, 1, 12, tzinfo=UTC)
     assert (event.source, event.branch, event.commit_sha) == (EventSource.PUSH, "main", COMMIT)
-    assert event.at == datetime(2026, 3, 1, 13, tzinfo=UTC)
+
+
+def test_a_push_of_older_commits_was_when_it_was_received() -> None:
+    for ref in ("refs/heads/main", "refs/tags/v1"):
+        (event,) = only(facts("push", a_push(ref)), SourceEvent)
+        assert event.at == NOW
+        (event,) = only(facts("push", a_push(ref), received_at=None), SourceEvent)
+        assert event.at == datetime(2026, 3, 1, 13, tzinfo=UTC)
 
 
 def test_a_pushed_tag_is_an_event_with_its_commit() -> None:

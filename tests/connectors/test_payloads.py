@@ -14,6 +14,7 @@ from shipmark.connectors.forge_errors import (
     ForgeRefused,
     ForgeUnavailable,
     RateLimited,
+    TokenRefused,
     answer,
     answer_if_any,
     check,
@@ -128,7 +129,7 @@ def test_references_name_branches_or_tags() -> None:
     ("status", "kind"),
     [
         (400, ForgeError),
-        (401, ForgeRefused),
+        (401, TokenRefused),
         (403, ForgeRefused),
         (404, ForgeNotFound),
         (408, ForgeUnavailable),

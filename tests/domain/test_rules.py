@@ -11,7 +11,14 @@ from tests.domain.rule_builders import an_event, compiled, inferred, refused
 from shipmark.domain.errors import InvalidArgument
 from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.domain.patterns import Pattern, PatternKind, read_pattern
-from shipmark.domain.rules import Inferred, NoMatch, match, reference_id
+from shipmark.domain.rules import (
+    PASSED_OVER,
+    Inferred,
+    NoMatch,
+    match,
+    reference_id,
+    shortest_unfit,
+)
 
 
 def test_a_run_of_the_named_workflow_is_a_deployment_of_the_service() -> None:
@@ -94,6 +101,33 @@ def test_the_condition_that_is_not_met_is_named(
 ) -> None:
     source = {"source": EventSource.AZURE_PIPELINES}
     assert refused(compiled(**source | rule), **source | event).condition == condition
+
+
+def test_a_failure_is_passed_over_where_all_else_is_as_the_rule_wants() -> None:
+    rule = compiled(branch="main")
+    assert refused(rule, success=False).condition == PASSED_OVER
+    assert refused(rule, success=False, branch="topic").condition == "branch"
+
+
+def test_what_is_made_and_cannot_be_a_name_is_unfit_and_not_only_unlike() -> None:
+    rule = compiled(service="{workflow}-{branch}", branch="**")
+    unfit = refused(rule, workflow="w" * 130, branch="b" * 125)
+    assert unfit == NoMatch(
+        "service", "the service would have 256 characters, and may have 1 to 255", is_unfit=True
+    )
+    assert not refused(rule, workflow=None).is_unfit
+
+
+@given(workflow=st.integers(1, 300), branch=st.integers(1, 300))
+def test_no_name_is_too_long_where_none_that_it_is_made_of_is_long(
+    workflow: int, branch: int
+) -> None:
+    rule = compiled(service="{workflow}-{branch}", to="{branch}", branch="**")
+    found = match(rule, an_event(workflow="w" * workflow, branch="b" * branch))
+    shortest = shortest_unfit(rule)
+    assert shortest is not None
+    assert isinstance(found, Inferred) or max(workflow, branch) >= shortest
+    assert shortest_unfit(compiled()) is None
 
 
 def test_failures_count_where_the_rule_says_so() -> None:

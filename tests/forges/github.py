@@ -100,8 +100,8 @@ class FakeGitHub(FakeForge):
             id_ = f"github-{happening.number}-{number}"
             return {"x-github-event": event, "x-github-delivery": id_}, told | payload
 
+        pushed_at = {"pushed_at": int(happening.at.timestamp())}
         if push := happening.push:
-            pushed_at = {"pushed_at": int(happening.at.timestamp())}
             yield hook(
                 "push",
                 ref=f"refs/heads/{push.branch}",
@@ -124,6 +124,7 @@ class FakeGitHub(FakeForge):
                 after=commit.sha,
                 commits=[],
                 head_commit=_pushed(commit),
+                repository=told["repository"] | pushed_at,
             )
         if release := happening.release:
             yield hook("release", action="created", release=_release(release))

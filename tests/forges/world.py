@@ -6,7 +6,7 @@ forge has it; and whatever the product is told of it, at once, late or twice.
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -246,6 +246,8 @@ class World:
             tags = tx.connection.execute(select(events.tag, events.commit_sha).where(is_tag))
             is_push = events.source == EventSource.PUSH.value
             pushes = tx.connection.execute(select(events.branch, events.commit_sha).where(is_push))
+            pushed = select(events.commit_sha, events.branch, events.tag, events.at)
+            dated = tx.connection.execute(pushed.where(is_tag | is_push))
             errors = tx.connection.scalars(
                 select(deliveries.c.error).where(deliveries.c.error.is_not(None))
             )
@@ -255,11 +257,22 @@ class World:
                 "merges": sorted(one for one in merged if one),
                 "tags": sorted((row.tag, row.commit_sha) for row in tags),
                 "pushes": sorted((row.branch, row.commit_sha) for row in pushes),
+                "told of too early": self._too_early(dated),
                 "errors": list(errors),
                 "deployments": self._standing(tx),
                 "inferred": _inferred(tx),
                 "released": _released(tx),
             }
+
+    def _too_early(self, dated: Iterable[Any]) -> list[Any]:
+        """Pushes that are said to have been before they were. Commits are older than their push."""
+        now = self.history.ended_at
+        pushed = {
+            (one.push.after.sha, one.push.branch): one.at
+            for one in self.history.until(now)
+            if one.push
+        } | {(one.tag[1].sha, one.tag[0]): one.at for one in self.history.until(now) if one.tag}
+        return [row for row in dated if row.at < pushed[row.commit_sha, row.branch or row.tag]]
 
     def _standing(self, tx: StorageTransaction) -> dict[str, Any]:
         found = tx.deployments.by_reference_ids({str(one.reference_id) for one in self.registered})
@@ -310,6 +323,7 @@ class World:
             "pushes": sorted(
                 (one.push.branch, one.push.after.sha) for one in self.history.until(now) if one.push
             ),
+            "told of too early": [],
             "errors": [],
             "inferred": [(number, 1) for number in sorted(pulls_) if pulls_[number].merged_at],
             "released": sorted(

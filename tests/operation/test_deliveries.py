@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -12,9 +13,10 @@ from tests.deliveries import SETTINGS, a_pull_payload, as_body, github_headers, 
 from tests.operation.conftest import Serve
 from tests.server import PATIENCE, LiveServer
 
-from shipmark.application.deliveries import Delivery
+from shipmark.application.deliveries import REST_REFUSED, Delivery
 from shipmark.application.facts import Fact
-from shipmark.application.inbox import KEPT_FOR, LEASE, Inbox, receive
+from shipmark.application.forges import FollowUp, ForgeRefusal
+from shipmark.application.inbox import KEPT_FOR, LEASE, REFUSED_PAUSE, Inbox, receive
 from shipmark.application.policy import Policy
 from shipmark.application.writer import transact
 from shipmark.domain.errors import Unavailable
@@ -61,12 +63,14 @@ class Scripted:
         self.read_times += 1
         return []
 
-    def follow_up(self, delivery: Delivery, facts: Sequence[Fact]) -> list[Fact]:
+    def follow_up(self, delivery: Delivery, facts: Sequence[Fact]) -> FollowUp:
         del delivery, facts
         outcome = self.outcomes.pop(0)
+        if isinstance(outcome, ForgeRefusal):
+            return FollowUp(refusal=outcome)
         if outcome is not None:
             raise outcome
-        return []
+        return FollowUp()
 
 
 def a_delivery(number: int = 1) -> Delivery:
@@ -109,6 +113,65 @@ def test_what_fails_for_days_is_given_up_and_kept(database: Database, clock: Clo
     row = row_of(database)
     assert (row.body, row.error) == (b"1", "The forge does not answer.")
     assert 70 < row.attempts < 90
+
+
+def test_another_body_under_an_id_that_came_before_is_no_repeat(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = a_delivery()
+    other = replace(first, body=b"another")
+    told = [transact(database, lambda tx: receive(tx, [first, other])) for _ in range(2)]
+    assert told == [[True, True], [False, False]]
+    inbox = Inbox(database=database, reader=Scripted(None, None), policy=Policy())
+    assert inbox.work() == 2
+    with database.engine.connect() as connection:
+        ids = sorted(connection.scalars(select(deliveries.c.delivery_id)))
+    assert ids == ["delivery-1", other.told_apart.delivery_id]
+    assert "another body" in caplog.text
+
+
+def test_another_body_does_not_bring_back_what_was_given_up_under_its_id(
+    database: Database,
+) -> None:
+    first = a_delivery()
+    with database.write() as tx:
+        receive(tx, [first])
+        (claimed,) = tx.deliveries.claim_due(limit=9, lease_until=tx.now + LEASE)
+        tx.deliveries.finish(claimed.id, error="It makes no sense.")
+        assert receive(tx, [replace(first, body=b"better")]) == [True]
+        (claimed,) = tx.deliveries.claim_due(limit=9, lease_until=tx.now + LEASE)
+    assert claimed.body == b"better"
+
+
+def test_a_forge_that_refuses_is_asked_again_a_few_times_and_then_no_more(
+    database: Database, clock: Clock
+) -> None:
+    reader = Scripted(*[ForgeRefusal("No pull request 7 for you.", said="no.")] * 200)
+    inbox = Inbox(database=database, reader=reader, policy=Policy())
+    transact(database, lambda tx: receive(tx, [a_delivery()]))
+    pauses = []
+    while (due_at := row_of(database).due_at) is not None:
+        pauses.append(due_at - clock.now)
+        clock.now = due_at
+        inbox.work()
+    row = row_of(database)
+    assert (row.body, row.error) == (b"1", f"{REST_REFUSED}no.")
+    assert row.attempts < 25
+    assert max(pauses) == REFUSED_PAUSE
+
+
+def test_a_forge_that_refuses_the_token_is_asked_once_a_turn(
+    database: Database, clock: Clock
+) -> None:
+    refusal = ForgeRefusal("Bad credentials", said="Bad credentials", of_all=True)
+    reader = Scripted(refusal, None, None)
+    inbox = Inbox(database=database, reader=reader, policy=Policy())
+    transact(database, lambda tx: receive(tx, [a_delivery(1), a_delivery(2)]))
+    assert inbox.work() == 2
+    assert len(reader.outcomes) == 2
+    clock.advance(minutes=2)
+    assert inbox.work() == 2
+    assert reader.outcomes == []
 
 
 def test_what_a_dead_worker_had_claimed_is_done_by_another(

@@ -20,7 +20,7 @@ from tests.forges.world import connected
 
 from shipmark.application.deliveries import Delivery
 from shipmark.application.facts import RepositoryFacts
-from shipmark.application.forges import ForgeAway
+from shipmark.application.forges import FollowUp, ForgeAway
 from shipmark.application.inbox import Inbox, receive
 from shipmark.application.policy import Policy
 from shipmark.application.writer import transact
@@ -61,18 +61,18 @@ def a_delivery(forge: str = "azure-devops") -> Delivery:
 
 
 def test_the_commit_of_a_run_is_asked_for(deliveries: Deliveries) -> None:
-    (event,) = deliveries.follow_up(a_delivery(), ())
+    (event,) = deliveries.follow_up(a_delivery(), ()).facts
     assert isinstance(event, SourceEvent)
     assert event.commit_sha
 
 
 def test_other_forges_say_all(deliveries: Deliveries, forge: HTTPForge) -> None:
-    assert deliveries.follow_up(a_delivery("github"), ()) == ()
+    assert deliveries.follow_up(a_delivery("github"), ()) == FollowUp()
     assert forge.asked == []
 
 
 def test_without_a_way_in_nothing_is_asked(forge: HTTPForge) -> None:
-    assert Deliveries().follow_up(a_delivery(), ()) == ()
+    assert Deliveries().follow_up(a_delivery(), ()) == FollowUp()
 
 
 def test_a_forge_that_is_away_is_waited_for(deliveries: Deliveries, forge: HTTPForge) -> None:
@@ -81,9 +81,22 @@ def test_a_forge_that_is_away_is_waited_for(deliveries: Deliveries, forge: HTTPF
         deliveries.follow_up(a_delivery(), ())
 
 
-def test_one_that_refuses_is_not(deliveries: Deliveries, forge: HTTPForge) -> None:
-    forge.faults.append(answers(403))
-    assert deliveries.follow_up(a_delivery(), ()) == []
+@pytest.mark.parametrize(("status", "of_all"), [(401, True), (403, False)])
+def test_one_that_refuses_says_so(
+    deliveries: Deliveries, forge: HTTPForge, status: int, *, of_all: bool
+) -> None:
+    forge.faults.append(answers(status))
+    told = deliveries.follow_up(a_delivery(), ())
+    assert told.facts == []
+    assert told.refusal is not None
+    assert (told.refusal.of_all, told.refusal.said) == (of_all, f"it answered {status}.")
+
+
+def test_what_nobody_will_ever_understand_is_not_asked_for_again(
+    deliveries: Deliveries, forge: HTTPForge
+) -> None:
+    forge.faults.append(answers(400))
+    assert deliveries.follow_up(a_delivery(), ()).refusal is None
 
 
 def test_the_commit_of_a_release_is_asked_for_while_the_repository_has_its_name() -> None:
@@ -92,14 +105,14 @@ def test_the_commit_of_a_release_is_asked_for_while_the_repository_has_its_name(
     fake = FakeGitHub(history)
     published = fake.sent()[-1]
     read = WEBHOOKS["github"].facts(published.headers, published.body, received_at=None)
-    (event,) = connected(fake).follow_up(read)
+    (event,) = connected(fake).follow_up(read).facts
     (release,) = history.releases(history.ended_at)
     assert isinstance(event, SourceEvent)
     assert (event.tag, event.commit_sha) == (release.tag, release.commit.sha)
     of_another = [
         replace(one, source_id="78") if isinstance(one, RepositoryFacts) else one for one in read
     ]
-    assert connected(fake).follow_up(of_another) == []
+    assert connected(fake).follow_up(of_another).facts == []
 
 
 # A merge, of which GitLab's webhook tells neither the commits nor, here, the one that landed
@@ -202,4 +215,23 @@ def test_what_a_webhook_says_by_itself_counts_while_its_forge_is_away(
     assert pull.merge_commit_sha == sha(5)
     assert gitlab.services(5) == 1
     clock.advance(hours=2)
+    assert gitlab.inbox.work() == 0
+
+
+@pytest.mark.parametrize("refusals", [[401], [403], [404, 404]])
+def test_what_a_forge_refused_is_told_once_the_token_is_corrected(
+    gitlab: GitLabScene, clock: Clock, refusals: list[int]
+) -> None:
+    gitlab.deliver(MERGED)
+    gitlab.forge.faults.extend(answers(status) for status in refusals)
+    gitlab.inbox.work()
+    pull = gitlab.pull(5)
+    assert pull is not None
+    assert (pull.head_sha, pull.merge_commit_sha) == (sha(500_005), None)
+    clock.advance(minutes=2)
+    gitlab.inbox.work()
+    pull = gitlab.pull(5)
+    assert pull is not None
+    assert pull.merge_commit_sha == sha(5)
+    clock.advance(days=2)
     assert gitlab.inbox.work() == 0

@@ -15,7 +15,7 @@ from shipmark.application.locate import locate_repositories
 from shipmark.application.policy import Policy
 from shipmark.application.ports import Transaction
 from shipmark.application.register import Registered, register
-from shipmark.application.rules import infer
+from shipmark.application.rules import Tried, apply_rules
 from shipmark.domain.artifacts import (
     Commit,
     ServiceDeployed,
@@ -29,7 +29,7 @@ from shipmark.domain.errors import InvalidArgument, ShipmarkError
 from shipmark.domain.events import SourceEvent
 from shipmark.domain.instants import is_possible
 from shipmark.domain.model import DEFAULT_ENVIRONMENT
-from shipmark.domain.rules import LONGEST_NAME
+from shipmark.domain.rules import LONGEST_NAME, PASSED_OVER, NoMatch
 
 log = logging.getLogger(__name__)
 
@@ -163,18 +163,23 @@ def _deploy(
 ) -> list[str]:
     """The deployments of these commits: by the rules that match, else of the report's own service.
 
-    Answers their reference_ids.
+    A failure that such a rule passes over is none of that service either. Answers their
+    reference_ids.
     """
     events = as_events(deployed, commits)
     tx.events.add(events)
-    inferred = infer(tx, events, policy=policy)
-    matched = {one.event.key for one in inferred}
+    tried = apply_rules(tx, events, policy=policy)
+    matched = {one.event.key for one in tried if one.result is not None or _passes_over(one)}
     made = [
         one.result.deployment.reference_id
-        for one in inferred
+        for one in tried
         if one.is_new and isinstance(one.result, Registered)
     ]
     return made + _register(tx, deployed, [one for one in events if one.key not in matched], policy)
+
+
+def _passes_over(tried: Tried) -> bool:
+    return isinstance(tried.made, NoMatch) and tried.made.condition == PASSED_OVER
 
 
 def _register(

@@ -1,6 +1,6 @@
 """What a look for what is missing reads: facts of each repository, of deliveries and of forges."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -8,6 +8,7 @@ from typing import Protocol
 from shipmark.application.forge_ports import ForgeImport
 from shipmark.application.received import Budget, Kind, Refusals, Via
 from shipmark.application.rule_ports import NamedRule
+from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.domain.model import Reason, Repository, Status
 
 
@@ -74,6 +75,16 @@ class Overdue:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingReport:
+    """What a deploy system told, and the places of those of its artifacts that are waited for."""
+
+    source: str
+    at: datetime
+    artifacts: tuple[str, ...]
+    waiting: frozenset[int]
+
+
 class Checkups(Protocol):
     """Each is one statement, or a few, however many repositories there are."""
 
@@ -99,6 +110,14 @@ class Checkups(Protocol):
 
     def last_delivery(self) -> dict[str, datetime]:
         """When each forge last delivered anything about a repository, by source."""
+
+    def reports_of_late(self, *, since: datetime, before: datetime) -> list[WaitingReport]:
+        """What deploy systems told between these, of a few thousand the newest first."""
+
+    def long_named_events(
+        self, sources: Collection[EventSource], *, since: datetime, longest_name: int
+    ) -> list[SourceEvent]:
+        """Events since then of which some name has so many characters or more, newest first."""
 
     def rules(self) -> list[RuleState]: ...
 

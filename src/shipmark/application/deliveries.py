@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 LONGEST_ID = 255
+REST_REFUSED = "What it tells by itself is recorded, and the forge does not tell the rest: "
+"""How the error of a delivery begins whose forge did not let us ask for what it leaves open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,12 @@ class Delivery:
     def digest(self) -> str:
         """What another delivery with the same body has, too."""
         return hashlib.sha256(self.body).hexdigest()
+
+    @property
+    def told_apart(self) -> "Delivery":
+        """The same under an id that another body cannot have."""
+        end = f":{self.digest[:16]}"
+        return replace(self, delivery_id=f"{self.delivery_id[: LONGEST_ID - len(end)]}{end}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

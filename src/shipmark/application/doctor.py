@@ -1,12 +1,13 @@
 """Look for what is missing, in general and of each repository: read the facts, then judge them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from shipmark.application.checkup import BadDeliveries, RepositoryState, RuleState
 from shipmark.application.diagnosis import (
     Diagnosis,
+    Finding,
     ForgeDiagnosis,
     ForgeSetup,
     ImportState,
@@ -17,9 +18,10 @@ from shipmark.application.diagnosis import (
 from shipmark.application.findings import general_findings, repository_findings
 from shipmark.application.queries import Page, ReadTransaction
 from shipmark.application.report import located
+from shipmark.application.unmade import image_findings, unfit_findings
 from shipmark.domain.errors import InvalidArgument
 from shipmark.domain.patterns import PatternEngine
-from shipmark.domain.rules import CompiledRule, compile_rule
+from shipmark.domain.rules import CompiledRule, compile_rule, shortest_unfit
 
 LOOKED_BACK = timedelta(days=30)
 """How old a deployment may be of which it is said that it waits, or waited in vain."""
@@ -61,12 +63,12 @@ def examine(
     lost = tx.checkups.without_repository(
         deployed_since=tx.now - LOOKED_BACK, registered_before=tx.now - GRACE
     )
+    general = general_findings(
+        now=tx.now, forges=forges, overdue=overdue, deliveries=homeless, waiting=lost
+    )
+    usable = [(one.named.name, rule) for one, rule in compiled if rule]
     return Diagnosis(
-        findings=tuple(
-            general_findings(
-                now=tx.now, forges=forges, overdue=overdue, deliveries=homeless, waiting=lost
-            )
-        ),
+        findings=(*general, *_images_missing(tx), *_names_too_long(tx, usable)),
         forges=forges,
         overdue=overdue,
         deliveries=tuple(homeless),
@@ -82,6 +84,26 @@ def examine(
             for state in states
         ),
     )
+
+
+def _images_missing(tx: ReadTransaction) -> Iterator[Finding]:
+    reports = tx.checkups.reports_of_late(since=tx.now - LOOKED_BACK, before=tx.now - GRACE)
+    return image_findings(tx.now, reports)
+
+
+def _names_too_long(
+    tx: ReadTransaction, rules: Sequence[tuple[str, CompiledRule]]
+) -> Iterator[Finding]:
+    """What rules could not make of events: looked for where names are long enough for that."""
+    lengths = [shortest for _, rule in rules if (shortest := shortest_unfit(rule)) is not None]
+    if not lengths:
+        return iter(())
+    events = tx.checkups.long_named_events(
+        {rule.rule.source for _, rule in rules},
+        since=tx.now - LOOKED_BACK,
+        longest_name=min(lengths),
+    )
+    return unfit_findings(tx.now, rules, events)
 
 
 def _is_about(

@@ -13,6 +13,7 @@ from shipmark.application.checkup import (
     RuleState,
     Waiting,
 )
+from shipmark.application.deliveries import REST_REFUSED
 from shipmark.application.diagnosis import Finding, ForgeDiagnosis, ForgeSetup
 from shipmark.application.received import Budget, Kind, Via
 from shipmark.domain.model import Reason, Status
@@ -124,9 +125,16 @@ def _delivery_finding(now: datetime, one: BadDeliveries) -> Finding:
     fate = (
         f"{one.waiting} to be tried again, {one.given_up} given up" if one.waiting else "given up"
     )
+    which = f"({fate}; the last, {one.last_id}, {ago(now, one.last_at)})"
+    if one.error.startswith(REST_REFUSED):
+        return Finding(
+            what=f"{count} of {one.forge}{about} cannot be completed {which}: {one.error}",
+            mend="Correct the token, or what it may read: what is to be tried again is asked for "
+            "within six hours of that. For what is given up, `shipmark import forge` asks.",
+            docs=WEBHOOKS,
+        )
     return Finding(
-        what=f"{count} of {one.forge}{about} cannot be recorded ({fate}; the last, "
-        f"{one.last_id}, {ago(now, one.last_at)}): {one.error}",
+        what=f"{count} of {one.forge}{about} cannot be recorded {which}: {one.error}",
         mend="What is given up is read again when the forge is told to send it again. Events that "
         "are not asked for are best left out of the webhook.",
         docs=WEBHOOKS,

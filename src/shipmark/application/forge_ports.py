@@ -92,10 +92,14 @@ class Events(Protocol):
 
 class Deliveries(Protocol):
     def add(self, delivery: Delivery) -> bool:
-        """Store a delivery that is due at once, unless it came before; whether it is to be done.
+        """Store a delivery that is due at once, unless its id or its body came before; whether it
+        is to be done.
 
-        One that came before and was given up is due again.
+        One whose body came before and was given up is due again.
         """
+
+    def has_body_of(self, delivery: Delivery) -> bool:
+        """Whether a delivery of that forge came with this very body."""
 
     def claim_due(self, *, limit: int, lease_until: datetime) -> list[Delivery]:
         """Take deliveries that are due, so that no other worker does until then."""

@@ -4,6 +4,7 @@ Asking takes time and may fail, so it never happens inside a transaction.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -22,6 +23,25 @@ class ForgeAway(ForgeTrouble):
     def __init__(self, message: str | None = None, *, until: datetime | None = None) -> None:
         super().__init__(message)
         self.until = until
+
+
+class ForgeRefusal(ForgeTrouble):
+    """The forge does not let us read this, or does not show it: until our token is another, or may
+    read more. ``said`` is that without what was asked for; ``of_all`` whether it is our token that
+    is refused, whatever we ask for."""
+
+    def __init__(self, message: str | None = None, *, said: str, of_all: bool = False) -> None:
+        super().__init__(message)
+        self.said = said
+        self.of_all = of_all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """What a forge told when it was asked for the rest, and why it did not tell all of it."""
+
+    facts: Sequence[Fact] = ()
+    refusal: ForgeRefusal | None = None
 
 
 class FactsPage(Protocol):

@@ -24,11 +24,15 @@ class Policy:
     paths: PathEngine | None = None
     read_rules_file: RulesFileReader | None = None
 
-    def next_retry(self, now: datetime, attempts: int) -> datetime:
-        """When to look again after ``attempts`` in vain: the pause doubles up to its limit."""
+    def next_retry(
+        self, now: datetime, attempts: int, *, longest: timedelta | None = None
+    ) -> datetime:
+        """When to look again after ``attempts`` in vain: the pause doubles up to its limit, which
+        ``longest`` may be."""
+        limit = longest or self.longest_retry_pause
         pause = self.first_retry_after
         for _ in range(attempts):
-            if pause >= self.longest_retry_pause:
+            if pause >= limit:
                 break
             pause *= 2
-        return now + min(pause, self.longest_retry_pause)
+        return now + min(pause, limit)

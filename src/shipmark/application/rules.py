@@ -131,20 +131,32 @@ def infer(
 
     ``before`` is how those events were known, by their keys, of which more is known now.
     """
+    tried = apply_rules(tx, events, policy=policy, before=before)
+    return [one for one in tried if one.result is not None]
+
+
+def apply_rules(
+    tx: Transaction,
+    events: Sequence[SourceEvent],
+    *,
+    policy: Policy,
+    before: Mapping[str, SourceEvent] = NOTHING,
+) -> list[Tried]:
+    """The same, with all that the rules say of the events, also why they make nothing of one."""
     if policy.patterns is None or not events:
         return []
     rules = tx.deploy_rules.about({event.source for event in events})
     usable = [one for one in (_usable(rule, policy) for rule in rules) if one is not None]
     tried = _apply(tx, usable, events, policy, before)
-    matching = [one for one in tried if one.result is not None]
-    for one in matching:
+    for one in tried:
+        about = {"rule_id": one.rule.id, "event_key": one.event.key}
         if isinstance(one.result, ShipmarkError):
-            log.warning(
-                "A deployment that a rule inferred was refused: %s",
-                one.result.message,
-                extra={"rule_id": one.rule.id, "event_key": one.event.key},
-            )
-    return matching
+            refusal = one.result.message
+            log.warning("A deployment that a rule inferred was refused: %s", refusal, extra=about)
+        if isinstance(one.made, NoMatch) and one.made.is_unfit:
+            # The event is kept, and `doctor` tells of it: see `unmade`.
+            log.warning("A rule makes no deployment: %s", one.made.reason, extra=about)
+    return tried
 
 
 def _past_events(tx: Transaction, draft: RuleDraft, *, limit: int) -> list[SourceEvent]:

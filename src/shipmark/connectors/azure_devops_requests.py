@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from shipmark.connectors import forge_errors
 from shipmark.connectors.exchange import Request, Response
-from shipmark.connectors.forge_errors import ForgeRefused
+from shipmark.connectors.forge_errors import TokenRefused
 from shipmark.connectors.limits import Limits, at_second, pause, retry_after, whole
 
 API_VERSION: Final = "6.0"
@@ -81,7 +81,8 @@ def file_if_any(response: Response, asked: str) -> bytes | None:
 
 def _check_signed_in(response: Response, asked: str) -> None:
     if response.status in SIGN_IN:
-        raise ForgeRefused(
+        raise TokenRefused(
             f"Azure DevOps answered with its page to sign in when asked for {asked}: "
-            "the token is wrong or has expired."
+            "the token is wrong or has expired.",
+            said="the token is wrong or has expired.",
         )

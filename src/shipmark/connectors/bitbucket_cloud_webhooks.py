@@ -31,7 +31,7 @@ from shipmark.connectors.branch_pushes import branch_push
 from shipmark.connectors.merge_messages import read_merge_message
 from shipmark.connectors.payloads import SHA, Instant, Text, Wire, read
 from shipmark.connectors.pull_events import merged_event, with_merges
-from shipmark.domain.events import EventSource, SourceEvent
+from shipmark.connectors.ref_events import push_event
 
 BUILD = re.compile(r"/pipelines/(?:home#!/)?results/(?P<number>[0-9]{1,15})")
 """Where the address of a build status leads to a pipeline of Bitbucket's own."""
@@ -141,16 +141,9 @@ def _on_branch(name: str, change: _Change, new: _Ref, at: datetime) -> list[Fact
     ]
     line = first_parents(new.target.hash, [new.target, *older])
     pushed = (commit.pushed for commit in line)
-    event = SourceEvent(
-        source=EventSource.PUSH,
-        key=f"{SOURCE}:{name}:push:{new.name}:{new.target.hash}",
-        repository=name,
-        at=at,
-        success=True,
-        commit_sha=new.target.hash,
-        branch=new.name,
-        url=address(new.links),
-    )
+    before, after = change.old.target.hash if change.old else "", new.target.hash
+    url = address(new.links)
+    event = push_event(SOURCE, name, new.name, at, before=before, after=after, url=url)
     return [*branch_push(name, new.name, pushed), *_merge(name, change, new), event]
 
 

@@ -17,8 +17,8 @@ from shipmark.connectors.bitbucket_data_center_facts import (
     Repository,
     first_parents,
     pull_facts,
-    ref_event,
     repository_facts,
+    tag_event,
 )
 from shipmark.connectors.branch_pushes import branch_push
 from shipmark.connectors.exchange import Dialogue, Request, Response
@@ -27,7 +27,6 @@ from shipmark.connectors.pages import Page
 from shipmark.connectors.payloads import SHA, Text, Wire, read
 from shipmark.connectors.pull_events import with_merges
 from shipmark.connectors.rules_file import FILE_NAME
-from shipmark.domain.events import EventSource
 
 __all__ = [
     "SOURCE",
@@ -214,8 +213,7 @@ def runs_page(name: str, *, since: datetime | None, cursor: str | None) -> Dialo
         found = answer(Commit, response, f"the commit {tag.latest_commit} of {name}")
         at = found.pushed.committed_at
         if since is None or at >= since:
-            tagged = (EventSource.TAG, name, tag.display_id, found.id, at)
-            events.append(ref_event(*tagged, is_guessed=True))
+            events.append(tag_event(name, tag.display_id, found.id, at, is_guessed=True))
     return _page(events, start)
 
 

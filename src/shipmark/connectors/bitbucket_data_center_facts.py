@@ -6,12 +6,13 @@ Instants are milliseconds, or text where a server is set up so. A repository is 
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from shipmark.application.facts import PushedCommit, RepositoryFacts
 from shipmark.application.record_pulls import PullFacts
+from shipmark.connectors import ref_events
 from shipmark.connectors.payloads import SHA, Instant, Number, Text, Wire, branch_of
-from shipmark.domain.events import EventSource, SourceEvent
 
 SOURCE = "bitbucket"
 
@@ -156,25 +157,5 @@ def first_parents(tip: str, commits: Iterable[Commit]) -> Iterator[Commit]:
             tip = commit.parents[0].id if commit.parents else ""
 
 
-def ref_event(
-    source: EventSource,
-    repository: str,
-    ref: str,
-    sha: str,
-    at: datetime,
-    *,
-    is_guessed: bool = False,
-) -> SourceEvent:
-    """A push to a branch, or a new tag."""
-    is_tag = source is EventSource.TAG
-    return SourceEvent(
-        source=source,
-        key=f"{SOURCE}:{repository}:{source}:{ref}:{sha}",
-        repository=repository,
-        at=at,
-        success=True,
-        commit_sha=sha,
-        branch=None if is_tag else ref,
-        tag=ref if is_tag else None,
-        is_guessed=is_guessed,
-    )
+tag_event = partial(ref_events.tag_event, SOURCE)
+"""A new tag, or one that was moved."""

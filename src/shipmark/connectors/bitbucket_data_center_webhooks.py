@@ -12,13 +12,13 @@ from shipmark.connectors.bitbucket_data_center_facts import (
     Repository,
     first_parents,
     pull_facts,
-    ref_event,
     repository_facts,
+    tag_event,
 )
 from shipmark.connectors.branch_pushes import branch_push
 from shipmark.connectors.payloads import SHA, Instant, Wire, read
 from shipmark.connectors.pull_events import with_merges
-from shipmark.domain.events import EventSource
+from shipmark.connectors.ref_events import push_event
 
 
 class _PullHook(Wire, rename="camel"):
@@ -62,7 +62,7 @@ def _tag(hook: _PushHook, change: _Change) -> Fact:
     # the push was of nothing else.
     alone = hook.to_commit if len(hook.changes) == 1 else None
     sha = alone.id if alone else change.to_hash
-    return ref_event(EventSource.TAG, hook.repository.name, change.ref.display_id, sha, hook.date)
+    return tag_event(hook.repository.name, change.ref.display_id, sha, hook.date)
 
 
 def _branch(hook: _PushHook, change: _Change) -> list[Fact]:
@@ -72,7 +72,8 @@ def _branch(hook: _PushHook, change: _Change) -> list[Fact]:
     told = [*([hook.to_commit] if hook.to_commit else []), *hook.commits]
     unique = list({commit.id: commit for commit in told}.values())
     pushed = (commit.pushed for commit in first_parents(change.to_hash, unique))
-    event = ref_event(EventSource.PUSH, name, branch, change.to_hash, hook.date)
+    before, after = change.from_hash, change.to_hash
+    event = push_event(SOURCE, name, branch, hook.date, before=before, after=after)
     return [*branch_push(name, branch, pushed), event]
 
 

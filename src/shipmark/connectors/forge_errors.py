@@ -3,7 +3,8 @@
 ForgeError
 ├── ForgeUnavailable      it is down, or its answer broke off; try later
 ├── RateLimited           it has been asked too much; try at `until`
-├── ForgeRefused          the token is wrong, or lacks a permission
+├── ForgeRefused          the token lacks a permission
+│   └── TokenRefused      the token is wrong, or has expired
 └── ForgeNotFound         there is no such thing, or the token may not see it
 """
 
@@ -19,14 +20,19 @@ from shipmark.domain.errors import ShipmarkError
 LONGEST_REASON = 200
 NOT_MODIFIED = 304
 GONE = {404, 410}
-REFUSED = {401, 403}
+UNAUTHORIZED = 401
+REFUSED = {UNAUTHORIZED, 403}
 TOO_MANY = 429
 TIMEOUT = 408
 FAILED_FROM = 500
 
 
 class ForgeError(ShipmarkError):
-    """The forge's answer is none that can be used."""
+    """The forge's answer is none that can be used. ``said`` is that without what was asked for."""
+
+    def __init__(self, message: str | None = None, *, said: str | None = None) -> None:
+        super().__init__(message)
+        self.said = said or self.message
 
 
 class ForgeUnavailable(ForgeError):
@@ -45,6 +51,10 @@ class ForgeRefused(ForgeError):
     """The forge does not let this token read what it was asked for."""
 
 
+class TokenRefused(ForgeRefused):
+    """The forge does not know who we say we are."""
+
+
 class ForgeNotFound(ForgeError):
     """The forge has no such thing, or does not show it to this token."""
 
@@ -57,11 +67,15 @@ def check(response: Response, asked: str) -> None:
     status = response.status
     if 200 <= status < 300 or status == NOT_MODIFIED:
         return
-    said = f"The forge answered {status} when asked for {asked}{_reason(response)}"
+    reason = _reason(response)
+    said = f"The forge answered {status} when asked for {asked}{reason}"
+    briefly = f"it answered {status}{reason}"
     if status in GONE:
-        raise ForgeNotFound(said)
+        raise ForgeNotFound(said, said=briefly)
+    if status == UNAUTHORIZED:
+        raise TokenRefused(said, said=briefly)
     if status in REFUSED:
-        raise ForgeRefused(said)
+        raise ForgeRefused(said, said=briefly)
     if status == TOO_MANY:
         raise RateLimited(said)
     raise ForgeUnavailable(said) if status >= FAILED_FROM or status == TIMEOUT else ForgeError(said)

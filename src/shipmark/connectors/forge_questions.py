@@ -12,7 +12,7 @@ from dataclasses import replace
 from shipmark.application.facts import BranchPush, Fact, RepositoryFacts, RulesFileFacts
 from shipmark.application.record_pulls import PullFacts
 from shipmark.connectors.exchange import Dialogue
-from shipmark.connectors.forge_errors import ForgeNotFound, ForgeRefused
+from shipmark.connectors.forge_errors import ForgeNotFound, ForgeRefused, TokenRefused
 from shipmark.connectors.forge_servers import Questions
 from shipmark.connectors.pages import Page
 from shipmark.connectors.pull_events import with_merges
@@ -25,12 +25,21 @@ def rules_file(asked: Questions, source: str, name: str) -> Dialogue[RulesFileFa
     so that it keeps nothing else from being imported."""
     try:
         body = yield from asked.rules_file(name)
+    except TokenRefused:
+        # That is no trouble with this file.
+        raise
     except ForgeRefused as refusal:
         return RulesFileFacts(repository=name, trouble=refusal.message)
-    if body is None and (yield from asked.repository(name)) is None:
-        # A forge says the same of a file that is not there and of a repository it does not show.
-        raise ForgeNotFound(f"{source} has no repository {name}, or does not show it.")
+    if body is None:
+        yield from _see(asked, source, name)
     return RulesFileFacts(repository=name, body=body)
+
+
+def _see(asked: Questions, source: str, name: str) -> Dialogue[None]:
+    """Raise ForgeNotFound where a repository is not shown: a forge says the same of what is not
+    there, and of everything in a repository that a token may not see."""
+    if (yield from asked.repository(name)) is None:
+        raise ForgeNotFound(f"{source} has no repository {name}, or does not show it.")
 
 
 def with_whole_pulls(asked: Questions, name: str, page: Page) -> Dialogue[Page]:
@@ -47,7 +56,24 @@ def with_whole_pulls(asked: Questions, name: str, page: Page) -> Dialogue[Page]:
 def follow_ups(
     asked: Questions, source: str, facts: Sequence[Fact]
 ) -> Iterator[tuple[str, Dialogue[list[Fact]]]]:
-    """What to ask so that a webhook's facts are whole, and about which repository."""
+    """What to ask so that a webhook's facts are whole, and about which repository. Each raises
+    ForgeRefused or ForgeNotFound where the token does not suffice."""
+    for name, question in _questions(asked, source, facts):
+        yield name, _unless_hidden(asked, source, name, question)
+
+
+def _unless_hidden(
+    asked: Questions, source: str, name: str, question: Dialogue[list[Fact]]
+) -> Dialogue[list[Fact]]:
+    facts = yield from question
+    if not facts:
+        yield from _see(asked, source, name)
+    return facts
+
+
+def _questions(
+    asked: Questions, source: str, facts: Sequence[Fact]
+) -> Iterator[tuple[str, Dialogue[list[Fact]]]]:
     for one in _merged(facts):
         yield one.repository, _pull(asked, source, one)
     for event in (one for one in facts if isinstance(one, SourceEvent)):

@@ -1,7 +1,7 @@
 """The forges that an operator has set up: which serves which repository, and how it is asked."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from shipmark.application.facts import Fact, RepositoryFacts
-from shipmark.application.forges import ForgeAway, ForgeTrouble
+from shipmark.application.forges import FollowUp, ForgeAway, ForgeRefusal, ForgeTrouble
 from shipmark.application.import_scope import WHOLE_PULLS
 from shipmark.application.received import Budget
 from shipmark.application.record_pulls import PullFacts
@@ -22,6 +22,7 @@ from shipmark.connectors.forge_errors import (
     ForgeRefused,
     ForgeUnavailable,
     RateLimited,
+    TokenRefused,
 )
 from shipmark.connectors.forge_questions import follow_ups, rules_file, with_whole_pulls
 from shipmark.connectors.forge_servers import (
@@ -111,12 +112,10 @@ class Forge:
                 kinds[kind] = partial(self._events_page, events, earliest)
         return kinds
 
-    def follow_up(self, facts: Sequence[Fact]) -> list[Fact]:
+    def follow_up(self, facts: Sequence[Fact]) -> FollowUp:
         """What a webhook's facts leave open. What cannot be told is left out, and logged."""
-        told: list[Fact] = []
-        for name, question in follow_ups(self._asked, self.source, facts):
-            told += self.hold_if_told(name, question)
-        return told
+        questions = follow_ups(self._asked, self.source, facts)
+        return together(self.hold_if_told(name, question) for name, question in questions)
 
     def budget(self) -> str | None:
         limits = self._transport.budget(self._last_caller)
@@ -152,16 +151,16 @@ class Forge:
             self._last_caller = self._callers(name)
             return self._transport.hold(dialogue, self._last_caller)
 
-    def hold_if_told(self, name: str, dialogue: Dialogue[list[Fact]]) -> list[Fact]:
+    def hold_if_told(self, name: str, dialogue: Dialogue[list[Fact]]) -> FollowUp:
         """The same of a question that may stay open; only a forge that is away is trouble."""
         try:
-            return self.hold(name, dialogue)
+            return FollowUp(facts=self.hold(name, dialogue))
         except ForgeAway:
             raise
         except ForgeTrouble as trouble:
-            # It would be so each time; what was delivered counts without.
             log.warning("cannot ask forge: %s", trouble.message, extra={"forge": self.source})
-            return []
+            # Only a refusal may be another the next time.
+            return FollowUp(refusal=trouble if isinstance(trouble, ForgeRefusal) else None)
 
     def _rules_page(
         self, name: str, _since: datetime | None, _cursor: str | None
@@ -218,6 +217,15 @@ class Forge:
         return replace(page, cursor=f"{branch} {page.cursor}") if page.cursor else page
 
 
+def together(answers: Iterable[FollowUp]) -> FollowUp:
+    """The answers to several questions as one."""
+    told = list(answers)
+    return FollowUp(
+        facts=[fact for one in told for fact in one.facts],
+        refusal=next((one.refusal for one in told if one.refusal), None),
+    )
+
+
 @contextmanager
 def _as_trouble() -> Iterator[None]:
     """What can go wrong in asking, as use cases know it."""
@@ -227,6 +235,9 @@ def _as_trouble() -> Iterator[None]:
         raise ForgeAway(error.message, until=error.until) from error
     except ForgeUnavailable as error:
         raise ForgeAway(error.message) from error
+    except (ForgeRefused, ForgeNotFound) as error:
+        of_all = isinstance(error, TokenRefused)
+        raise ForgeRefusal(error.message, said=error.said, of_all=of_all) from error
     except (ForgeError, UnreadablePayload) as error:
         raise ForgeTrouble(error.message) from error
 

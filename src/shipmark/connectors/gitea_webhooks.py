@@ -7,6 +7,7 @@ tag the SHA of the tag itself, and `push`, which tells the commit. Only `push` i
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from shipmark.application.facts import Fact, PushedCommit
@@ -57,16 +58,18 @@ def delivery_id(headers: Mapping[str, str], body: bytes) -> str:
     return _first(headers, DELIVERIES) or digest(body)
 
 
-def read_webhook(headers: Mapping[str, str], payload: Any) -> list[Fact]:
-    """The facts in a webhook; none where the event says nothing of them.
+def read_webhook(
+    headers: Mapping[str, str], payload: Any, *, received_at: datetime | None = None
+) -> list[Fact]:
+    """The facts in a webhook; none where the event says nothing of them. Raises UnreadablePayload.
 
-    Raises UnreadablePayload.
+    The server does not say when something was pushed. ``received_at`` stands for that.
     """
     event = _first(headers, EVENTS)
     if not event:
         raise UnreadablePayload(f"The headers {', '.join(EVENTS)} are missing.")
     reader = READERS.get(event)
-    return reader(payload) if reader else []
+    return reader(payload, received_at) if reader else []
 
 
 def _first(headers: Mapping[str, str], names: tuple[str, ...]) -> str | None:
@@ -78,7 +81,7 @@ class PullRequestEvent(Wire):
     repository: Repository
 
 
-def _pull_request(payload: Any) -> list[Fact]:
+def _pull_request(payload: Any, _: datetime | None) -> list[Fact]:
     event = read(PullRequestEvent, payload)
     return list(with_merges([pull_facts(event.repository.full_name, event.pull_request)], SOURCE))
 
@@ -110,13 +113,14 @@ class PushEvent(Wire):
     head_commit: PushCommit | None = None
 
 
-def _push(payload: Any) -> list[Fact]:
+def _push(payload: Any, received_at: datetime | None) -> list[Fact]:
     event = read(PushEvent, payload)
     head, name = event.head_commit, event.repository.full_name
     if not event.after or head is None:
         return []
-    # A push does not tell when it was: not before its last commit, nor before the last change.
-    at = max(head.timestamp, event.repository.updated_at or EPOCH)
+    # A push does not tell when it was. Its last commit may be much older, as what is merged by a
+    # fast-forward is, and the repository is told as it was changed last before the push.
+    at = received_at or max(head.timestamp, event.repository.updated_at or EPOCH)
     if tag := tag_of(event.ref):
         return [tag_event(name, tag, head.id, at)]
     branch = branch_of(event.ref)
@@ -137,7 +141,7 @@ class ReleaseEvent(Wire):
     repository: Repository
 
 
-def _release(payload: Any) -> list[Fact]:
+def _release(payload: Any, _: datetime | None) -> list[Fact]:
     event = read(ReleaseEvent, payload)
     if event.action != "published":
         return []
@@ -150,14 +154,14 @@ class RepositoryEvent(Wire):
     repository: Repository
 
 
-def _repository(payload: Any) -> list[Fact]:
+def _repository(payload: Any, _: datetime | None) -> list[Fact]:
     """A repository was made, or deleted, which is told as archived: what it shipped stays true."""
     event = read(RepositoryEvent, payload)
     deleted = True if event.action == "deleted" else None
     return [repository_facts(event.repository, archived=deleted)]
 
 
-READERS: Mapping[str, Callable[[Any], list[Fact]]] = {
+READERS: Mapping[str, Callable[[Any, datetime | None], list[Fact]]] = {
     "pull_request": _pull_request,
     "push": _push,
     "release": _release,

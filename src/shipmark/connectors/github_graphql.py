@@ -110,11 +110,11 @@ def _answer(response: Response, asked: str) -> Answer:
 
 
 def _error(error: Error, asked: str) -> ForgeError:
-    said = f"GitHub says of {asked}: {error.message}"
+    said, briefly = f"GitHub says of {asked}: {error.message}", f"it says: {error.message}"
     if error.type == NOT_FOUND:
-        return ForgeNotFound(said)
+        return ForgeNotFound(said, said=briefly)
     if error.kinds & REFUSED:
-        return ForgeRefused(said)
+        return ForgeRefused(said, said=briefly)
     if error.kinds & RATE_LIMITED:
         return RateLimited(said)
     heavy = any(words in error.message.lower() for words in TOO_HEAVY_WORDS)

@@ -6,22 +6,24 @@ from typing import Any
 
 from shipmark.application.facts import BranchPush, Fact
 from shipmark.connectors.gitlab_facts import (
+    SOURCE,
     HookCommit,
     Project,
-    event_key,
     release_event,
     repository_facts,
     tag_event,
 )
 from shipmark.connectors.merge_messages import read_merge_message
 from shipmark.connectors.payloads import SHA, Instant, Text, Wire, branch_of, read, tag_of
-from shipmark.domain.events import EventSource, SourceEvent
+from shipmark.connectors.ref_events import push_event
+from shipmark.domain.events import SourceEvent
 
 
 class _PushHook(Wire):
     ref: Text
     after: SHA
     project: Project
+    before: SHA = ""
     checkout_sha: SHA | None = None
     commits: tuple[HookCommit, ...] = ()
     total_commits_count: int = 0
@@ -52,16 +54,8 @@ def read_push(payload: Any, received_at: datetime | None) -> list[Fact]:
 
 def _push_event(hook: _PushHook, branch: str, at: datetime) -> SourceEvent:
     name, address = hook.project.path_with_namespace, hook.project.web_url
-    return SourceEvent(
-        source=EventSource.PUSH,
-        key=event_key(name, "push", branch, hook.after),
-        repository=name,
-        at=at,
-        success=True,
-        commit_sha=hook.after,
-        branch=branch,
-        url=address and f"{address}/-/commit/{hook.after}",
-    )
+    url = address and f"{address}/-/commit/{hook.after}"
+    return push_event(SOURCE, name, branch, at, before=hook.before, after=hook.after, url=url)
 
 
 def _on_the_branch(hook: _PushHook) -> list[HookCommit]:

@@ -16,7 +16,11 @@ def tag_event(
     is_guessed: bool = False,
 ) -> SourceEvent:
     """A tag that was made, or moved to another commit. Lists of tags do not tell when they came:
-    what they say instead, when it was written or its commit was, is guessed."""
+    what they say instead, when it was written or its commit was, is guessed.
+
+    Nor do they tell where a tag was before, so that is no part of the key: a tag that is moved back
+    is told by the same key as when it first stood there.
+    """
     return SourceEvent(
         source=EventSource.TAG,
         key=f"{forge}:{repository}:tag:{tag}:{commit}",
@@ -56,9 +60,20 @@ def release_event(
 
 
 def push_event(
-    forge: str, repository: str, branch: str, at: datetime, *, before: str, after: str
+    forge: str,
+    repository: str,
+    branch: str,
+    at: datetime,
+    *,
+    before: str,
+    after: str,
+    url: str | None = None,
 ) -> SourceEvent:
-    """A branch that went from one commit to another; ``before`` is blank if it is new."""
+    """A branch that went from one commit to another; ``before`` is blank if it is new.
+
+    That is what all webhooks about one push tell alike, and how it is known: a branch that goes
+    the very same way again cannot be told from a push that is told again.
+    """
     return SourceEvent(
         source=EventSource.PUSH,
         key=f"{forge}:{repository}:push:{after}:{before[:12] or 'new'}:{branch}",
@@ -67,4 +82,5 @@ def push_event(
         success=True,
         commit_sha=after,
         branch=branch,
+        url=url,
     )

@@ -194,7 +194,7 @@ WEBHOOKS: Mapping[str, Webhook] = {
     "gitea": Webhook(
         is_genuine=gitea_webhooks.is_genuine,
         delivery_id=gitea_webhooks.delivery_id,
-        read=_at_any_time(gitea_webhooks.read_webhook),
+        read=gitea_webhooks.read_webhook,
         repository=lambda payload: gitea_facts.repository_facts(read(_Gitea, payload).repository),
         headers=gitea_webhooks.EVENTS,
     ),

@@ -135,6 +135,18 @@ def readable_ids(artifacts: Iterable[str]) -> tuple[str, ...]:
     return tuple(ids)
 
 
+def without_version(artifact: str) -> str:
+    """What an artifact is called, whichever build of it; empty: it is named by a digest alone."""
+    written = artifact.strip()
+    if _DIGEST.fullmatch(written.lower()):
+        return ""
+    if found := _PURL.fullmatch(written):
+        return f"pkg:{found['type']}/{found['path']}"
+    name = written.partition("@")[0]
+    path, colon, tag = name.rpartition(":")
+    return path if colon and "/" not in tag else name
+
+
 def as_events(deployed: ServiceDeployed, commits: Iterable[Commit]) -> tuple[SourceEvent, ...]:
     """The deployment as events that deploy rules match: one for each commit that it led to."""
     event = SourceEvent(

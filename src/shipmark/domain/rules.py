@@ -26,6 +26,9 @@ from shipmark.domain.templates import Template, TemplateInvalid, read_template
 LONGEST_NAME: Final = 255
 """Characters of a reference_id, and of a name that a template makes."""
 
+PASSED_OVER: Final = "also_failures"
+"""The condition that alone a failure does not meet of a rule that is about such events."""
+
 _BRANCH_NEEDED: Final = frozenset({EventSource.MERGED_PULL_REQUEST, EventSource.PUSH})
 
 _NAMES: Final = (
@@ -87,10 +90,13 @@ class NoMatch:
     """Which condition (or part of the outcome) an event does not meet, and why, in words.
 
     The condition ``commit`` is every rule's: what an event without one deployed is not known.
+    ``is_unfit`` is whether it meets all of them, and what the rule makes of it cannot be a name:
+    nobody wants that, so it is told without being asked for.
     """
 
     condition: str
     reason: str
+    is_unfit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,18 @@ def may_match(compiled: CompiledRule, repository: str) -> bool:
     return matcher is None or matcher.match(repository) is not None
 
 
+def shortest_unfit(compiled: CompiledRule) -> int | None:
+    """How many characters the longest of an event's names has at least, where the rule makes too
+    long a name of them; None: it makes none of what events tell."""
+    found = []
+    for template in compiled.templates.values():
+        literal = sum(len(text) for text, _ in template.parts)
+        filled = sum(name is not None for _, name in template.parts)
+        if filled:
+            found.append(-(-(LONGEST_NAME + 1 - literal) // filled))
+    return max(1, min(found)) if found else None
+
+
 def is_about_parts(rule: DeployRule) -> bool:
     """Whether it is about jobs, stages or the like, and not about whole runs."""
     return any(getattr(rule.when, level) is not None for level in LEVELS.get(rule.source, ()))
@@ -135,8 +153,6 @@ def match(compiled: CompiledRule, event: SourceEvent) -> Inferred | NoMatch:
     rule = compiled.rule
     if rule.source is not event.source:
         return NoMatch("source", f"it is of {event.source}, and the rule about {rule.source}")
-    if not event.success and not rule.also_failures:
-        return NoMatch("also_failures", "it failed, and the rule is about successes alone")
     if unlike := _level(rule, event):
         return unlike
     values: dict[str, str | None] = {name: _told(event, name) for name in _NAMES}
@@ -148,6 +164,8 @@ def match(compiled: CompiledRule, event: SourceEvent) -> Inferred | NoMatch:
         if groups is None:
             return NoMatch(name, _unlike(name, told, matcher.pattern))
         values |= groups
+    if not event.success and not rule.also_failures:
+        return NoMatch(PASSED_OVER, "it failed, and the rule is about successes alone")
     return _infer(compiled, event, values)
 
 
@@ -252,7 +270,9 @@ def _infer(
             return NoMatch(name, f"the {name} is made from {{{missing}}}, which it does not tell")
         made[name] = template.fill(values)
         if not 0 < len(made[name]) <= LONGEST_NAME:
-            return NoMatch(name, f"the {name} would have {len(made[name])} characters")
+            count = len(made[name])
+            why = f"the {name} would have {count} characters, and may have 1 to {LONGEST_NAME}"
+            return NoMatch(name, why, is_unfit=True)
     environment = made.get("environment") or event.environment
     if not environment and is_told_its_environment(event):
         return NoMatch("environment", "it tells no environment, and the rule makes none")

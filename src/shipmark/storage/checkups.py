@@ -14,10 +14,13 @@ from shipmark.application.checkup import (
     RepositoryState,
     RuleState,
     Waiting,
+    WaitingReport,
 )
 from shipmark.application.queries import Page
 from shipmark.application.received import Budget, Kind, Refusals, Via
+from shipmark.domain.events import EventSource, SourceEvent
 from shipmark.domain.model import Reason, Status
+from shipmark.storage import unmade
 from shipmark.storage.deploy_rules import DeployRules
 from shipmark.storage.forge_imports import ForgeImports
 from shipmark.storage.forge_tables import deliveries, forge_imports
@@ -247,6 +250,16 @@ class Checkups:
             )
             last |= {row.rule_id: row.at for row in self._connection.execute(query)}
         return [RuleState(named=one, last_deployed_at=last.get(one.rule.id)) for one in named]
+
+    def reports_of_late(self, *, since: datetime, before: datetime) -> list[WaitingReport]:
+        return unmade.reports_of_late(self._connection, since=since, before=before)
+
+    def long_named_events(
+        self, sources: Collection[EventSource], *, since: datetime, longest_name: int
+    ) -> list[SourceEvent]:
+        return unmade.long_named_events(
+            self._connection, sources, since=since, longest_name=longest_name
+        )
 
     def overdue(self, *, before: datetime) -> list[Overdue]:
         asked: list[tuple[str, Table, Column[Any]]] = [

@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from shipmark.application.deliveries import Delivery
 from shipmark.storage.forge_tables import deliveries
@@ -36,11 +36,7 @@ class Deliveries:
         again = self._connection.execute(
             update(deliveries)
             .where(
-                deliveries.c.forge == delivery.forge,
-                or_(
-                    deliveries.c.delivery_id == delivery.delivery_id,
-                    deliveries.c.body_digest == delivery.digest,
-                ),
+                *_has_body_of(delivery),
                 deliveries.c.error.is_not(None),
                 deliveries.c.due_at.is_(None),
             )
@@ -49,6 +45,10 @@ class Deliveries:
             )
         )
         return bool(again.rowcount)
+
+    def has_body_of(self, delivery: Delivery) -> bool:
+        found = select(deliveries.c.id).where(*_has_body_of(delivery))
+        return self._connection.scalar(found) is not None
 
     def claim_due(self, *, limit: int, lease_until: datetime) -> list[Delivery]:
         due = deliveries.c.due_at
@@ -104,6 +104,11 @@ class Deliveries:
             )
         )
         return done.rowcount
+
+
+def _has_body_of(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
+    # The unique index on the two serves.
+    return deliveries.c.forge == delivery.forge, deliveries.c.body_digest == delivery.digest
 
 
 def _delivery(row: Any) -> Delivery:
