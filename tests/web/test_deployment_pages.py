@@ -402,7 +402,10 @@ def test_a_list_of_merge_commits_gives_way_to_a_commit_alone(person: Person, sho
     fields = values_of(person.page.text) | {"merge_commit_shas": ""}
     person.page = person.post(path, **fields)
     assert person.page.status_code == 400
-    assert "merge_commit_shas is blank; it must name commits, or commit_sha one instead" in person.words
+    assert (
+        "merge_commit_shas is blank; it must name commits, or commit_sha one instead"
+        in person.words
+    )
     assert person.post(path, **fields | {"commit_sha": shop.sha(2)}).status_code == 303
     changed = shop.info(shop.reference("lists"))
     assert (changed["merge_commit_shas"], changed["commit_sha"]) == ([], shop.sha(2))
@@ -413,7 +416,7 @@ def test_a_list_of_merge_commits_gives_way_to_a_commit_alone(person: Person, sho
     [
         ("{region: eu}", "metadata is '{region: eu}', which is not valid JSON (JSON is malformed"),
         ("eu", "metadata is 'eu', which is not valid JSON"),
-        ("[1]", "metadata is '[1]'; it must be an object, like {\"version\": \"2.4.0\"}."),
+        ("[1]", 'metadata is \'[1]\'; it must be an object, like {"version": "2.4.0"}.'),
     ],
 )
 def test_metadata_that_cannot_be_is_named_with_what_would_be_right(

@@ -91,6 +91,20 @@ def test_names_are_suggested_as_they_are_typed(opened: Window, shop: Shop) -> No
     expect(page.locator('#l-environment option[value="production,staging"]')).to_have_count(1)
 
 
+def test_a_name_with_a_comma_is_suggested_in_quotes(opened: Window, shop: Shop) -> None:
+    shop.deploy(12, reference_id=shop.reference("west"), environment="eu,west")
+    page = opened.page
+    field = page.get_by_role("combobox", name="Environment")
+    for typed in ("staging,eu", 'staging,"eu,we'):
+        field.fill(typed)
+        suggested = page.locator("#l-environment option").first
+        expect(suggested).to_have_attribute("value", 'staging,"eu,west"')
+    page.get_by_label("Repository").fill(shop.repository)
+    field.fill('staging,"eu,west"')
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("row")).to_have_count(3)
+
+
 def test_from_the_overview_to_the_rows_of_a_metric(opened: Window, shop: Shop) -> None:
     page = opened.page
     opened.open(f"/?since=2024-05-25&until=2024-06-10&repository={shop.repository}")

@@ -68,10 +68,17 @@ def _all(tx: ReadTransaction, **asked: Any) -> Found[PullRow]:
 
 def _filter(fields: Fields) -> PullFilter:
     since, until = fields.times()
+    deployed, environments = fields.flag("deployed"), fields.names("environment")
+    if environments and deployed is None:
+        fields.problems.setdefault(
+            "environment",
+            "environment says where: choose as well whether what was shipped there is meant "
+            "(deployed=yes), or what merged and was not (deployed=no).",
+        )
     return PullFilter(
         author=fields.text("author"),
-        deployed=fields.flag("deployed"),
-        environments=fields.names("environment"),
+        deployed=deployed,
+        environments=environments,
         since=since,
         until=until,
     )
