@@ -77,6 +77,23 @@ def test_no_page_passes_over_a_filter_that_it_does_not_have(person: Person, shop
         assert "There is no filter 'enviroment' here; " in person.words, path
 
 
+def test_what_narrows_nothing_of_what_waits_is_said(person: Person) -> None:
+    said = "source, from and to narrow nothing here"
+    for query, is_said in (({"source": "demo"}, True), ({"author": "ines"}, False)):
+        assert person.get("/metrics/time_waiting", **query).status_code == 200
+        assert (said in person.words) is is_said
+
+
+@pytest.mark.parametrize("path", ["/deployments", "/metrics/change_failure_rate"])
+def test_what_is_refused_is_not_offered_as_a_file_without_its_filter(
+    person: Person, path: str
+) -> None:
+    person.get(path)
+    assert "as CSV" in person.words
+    assert person.get(path, enviroment="staging").status_code == 400
+    assert "as CSV" not in person.words
+
+
 def test_a_blank_filter_and_what_trackers_add_are_no_filters(person: Person) -> None:
     assert person.get("/deployments", enviroment="", utm_source="mail").status_code == 200
 
@@ -120,7 +137,7 @@ def test_links_on_pages_ask_only_what_pages_know(person: Person, shop: Shop) -> 
         ("/repositories/{repository}", {"range": "2w"}, "range is '2w'"),
         ("/incidents", {"resolved": "open"}, "resolved is 'open'; it must be yes or no."),
         ("/pulls", {"deployed": "maybe"}, "deployed is 'maybe'; it must be yes or no."),
-        ("/pulls", {"environment": "staging"}, "environment says where: choose as well"),
+        ("/pulls", {"environment": "staging"}, "environment is 'staging'; it must come with"),
         ("/pulls", {"author": ["ines", "rafael"]}, "author is 'ines' and 'rafael'; it must be one"),
         ("/deployments", {"status": ["none", "pending"]}, "status is 'none' and 'pending'"),
         ("/imports/template.csv", {"kind": "people"}, "kind is 'people'; it must be one of"),
@@ -199,6 +216,15 @@ def test_several_lines_are_no_list_of_names() -> None:
 def test_a_service_says_where_it_was_never_deployed_to(person: Person, shop: Shop) -> None:
     person.get(f"/services/{shop.service}", ahead="moon", behind="staging")
     assert f"{shop.service} was never deployed to moon." in person.words
+
+
+def test_a_service_keeps_its_range_when_environments_are_compared_and_the_other_way_round(
+    person: Person, shop: Shop
+) -> None:
+    person.get(f"/services/{shop.service}", range="90d", ahead="staging", behind="eu,west")
+    assert '<input type="hidden" name="range" value="90d">' in person.page.text
+    link = re.findall(r'<a href="([^"]*)"[^>]*>1 year</a>', person.page.text)[0]
+    assert unescape(link).endswith("?range=1y&ahead=staging&behind=eu%2Cwest")
 
 
 def test_a_metric_of_a_service_that_is_not_there_says_so(person: Person, shop: Shop) -> None:

@@ -131,6 +131,12 @@ def test_a_link_of_an_incident_is_corrected_by_clicking(opened: Window, shop: Sh
     page.get_by_role("button", name="Unlink").click()
     assert "The link was corrected" in opened.text
     assert "It was the network" in opened.text
+    page.get_by_text("Withdraw…").click()
+    page.get_by_role("textbox", name="Why").first.fill("It was the deployment.")
+    page.get_by_role("button", name="Withdraw", exact=True).click()
+    page.wait_for_url("**?done=correction-withdrawn")
+    assert "linked by time" in opened.text
+    assert "It was the deployment." in opened.text
 
 
 def test_a_chart_is_drawn_by_the_script_under_our_policy(opened: Window, shop: Shop) -> None:

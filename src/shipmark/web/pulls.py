@@ -72,8 +72,8 @@ def _filter(fields: Fields) -> PullFilter:
     if environments and deployed is None:
         fields.problems.setdefault(
             "environment",
-            "environment says where: choose as well whether what was shipped there is meant "
-            "(deployed=yes), or what merged and was not (deployed=no).",
+            f"environment is '{fields.sent['environment'].strip()[:60]}'; it must come with "
+            "deployed, which says whether what is shipped there is meant, or what is not.",
         )
     return PullFilter(
         author=fields.text("author"),

@@ -68,7 +68,8 @@ async def shown(visit: Visit) -> Response:
         never=_never(view, ahead, behind),
         range=chosen_range(visit),
         ranges=RANGES,
-        filters=visit.query.kept("range", "since", "until"),
+        filters=visit.query.kept(*TIMES),
+        compared=visit.query.kept("ahead", "behind"),
     )
 
 
