@@ -135,6 +135,19 @@ def test_null_counts_as_absent_for_what_a_deployment_cannot_be_without(shop: Sho
     assert shop.info(x) == before
 
 
+def test_null_takes_the_repository_from_a_deployment_that_lists_merge_commits(
+    shop: Shop, x: str
+) -> None:
+    shop.merge(1)
+    deployed = shop.deploy(2, reference_id=x, merge_commit_shas=[shop.sha(1)])
+    shop.server.call("deployments.update", reference_id=x, repository=None)
+    assert shop.info(x)["repository"] is None
+    assert shop.shipped(deployed) == [1]
+    shop.server.call("deployments.update", reference_id=x, repository=shop.repository)
+    shop.server.call("deployments.update", reference_id=x, repository=None, commit_sha=shop.sha(1))
+    assert shop.info(x)["repository"] == shop.repository
+
+
 def test_a_commit_clears_the_list_and_a_list_clears_the_commit(shop: Shop, x: str) -> None:
     shop.merge_all([1, 2, 3])
     shop.merge(4, base_ref="develop")

@@ -161,7 +161,49 @@ def test_a_link_is_corrected_by_hand_and_stays_so(shop: Shop) -> None:
     assert linked(report(shop))[shop.reference(1)] == "by_hand"
 
 
-@pytest.mark.parametrize("method", ["incidents.link", "incidents.unlink"])
+@pytest.mark.parametrize("said", ["incidents.link", "incidents.unlink"])
+def test_a_correction_is_withdrawn_so_that_the_rules_decide_again(shop: Shop, said: str) -> None:
+    for hours in (1, 1.5):
+        shop.deploy(hours, reference_id=shop.reference(hours))
+    by_rule = linked(report(shop))
+    about = 1 if said == "incidents.link" else 1.5
+    pair = {"reference_id": shop.reference("i"), "deployment_reference_id": shop.reference(about)}
+    assert linked(shop.server.call(said, **pair)) != by_rule
+    for reason in ("A mistake.", "Sent again."):
+        answer = shop.server.call("incidents.withdraw", **pair, reason=reason)
+        assert linked(answer) == by_rule
+        assert [one["correction"] for one in answer["links"]] == [None]
+        (withdrawn,) = answer["withdrawn"]
+        assert (withdrawn["reason"], withdrawn["account"]) == ("A mistake.", "default")
+        assert withdrawn["was_linked"] is (said == "incidents.link")
+    assert linked(report(shop, name="Again")) == by_rule
+    again = shop.server.call(said, **pair)
+    assert linked(again) != by_rule
+    assert again["withdrawn"] == []
+    shop.server.call("incidents.delete", reference_id=shop.reference("i"))
+    assert report(shop)["withdrawn"] == []
+
+
+def test_what_was_said_of_a_deployment_that_is_gone_is_withdrawn_too(shop: Shop) -> None:
+    shop.deploy(1, reference_id=shop.reference(1))
+    report(shop)
+    pair = {"reference_id": shop.reference("i"), "deployment_reference_id": shop.reference(1)}
+    shop.server.call("incidents.unlink", **pair)
+    shop.server.call("deployments.delete", reference_id=shop.reference(1))
+    shop.server.call("incidents.withdraw", **pair)
+    shop.deploy(1, reference_id=shop.reference(1))
+    assert linked(report(shop)) == {shop.reference(1): "followed"}
+
+
+def test_there_is_nothing_to_withdraw_where_nothing_was_said(shop: Shop) -> None:
+    shop.deploy(1, reference_id=shop.reference(1))
+    report(shop)
+    pair = {"reference_id": shop.reference("i"), "deployment_reference_id": shop.reference(1)}
+    refusal = shop.server.refusal("incidents.withdraw", **pair)
+    assert refusal.what == (422, "invalid_arguments", "deployment_reference_id")
+
+
+@pytest.mark.parametrize("method", ["incidents.link", "incidents.unlink", "incidents.withdraw"])
 def test_only_what_is_known_is_linked(shop: Shop, method: str) -> None:
     shop.deploy(1, reference_id=shop.reference(1))
     pair = {"reference_id": shop.reference("i"), "deployment_reference_id": shop.reference(1)}

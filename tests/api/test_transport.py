@@ -190,6 +190,7 @@ WRITES = (
     "incidents.sync",
     "incidents.link",
     "incidents.unlink",
+    "incidents.withdraw",
     "incidents.delete",
     "rules.upsert",
     "rules.preview",

@@ -387,3 +387,14 @@ class TestCommand:
         assert commands("backfill").code == 2
         assert commands("backfill", "missing.csv").code == 2
         assert "deployed_at,service" in commands("backfill", "--template").stdout
+
+    def test_it_refuses_options_that_would_be_passed_over(self, commands: CommandLine) -> None:
+        for options, said in (
+            (("years.csv", "--force"), "--force goes with --undo ID"),
+            (("--undo", "1", "--dry-run"), "--dry-run is of a file to import"),
+            (("--undo", "1", "--strict"), "--strict is of a file to import"),
+            (("--undo", "1", "--map", "service=app"), "--map is of a file to import"),
+        ):
+            refused = commands("backfill", *options)
+            assert refused.code == 2
+            assert said in " ".join(refused.stderr.replace("│", " ").split())

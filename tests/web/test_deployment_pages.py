@@ -359,6 +359,77 @@ def test_an_edit_that_is_refused_keeps_what_was_typed(person: Person, shop: Shop
     assert shop.info(shop.reference("second"))["environment"] == "production"
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("deployed_at", "deployed_at is blank; it must be when it was deployed."),
+        ("service", "service is blank; it must be what was deployed."),
+        ("environment", "environment is blank; it must be where it was deployed to."),
+        ("repository", "repository is blank; it must be named"),
+    ],
+)
+def test_what_a_deployment_cannot_be_without_is_not_taken_away_in_silence(
+    person: Person, shop: Shop, name: str, said: str
+) -> None:
+    before = shop.info(shop.reference("second"))
+    person.get(f"{page_of(shop, 'second')}/edit")
+    fields = values_of(person.page.text) | {name: " ", "source_name": "Spinnaker"}
+    person.page = person.post(f"{page_of(shop, 'second')}/edit", **fields)
+    assert person.page.status_code == 400
+    assert said in person.words
+    assert 'value="Spinnaker"' in person.page.text
+    assert shop.info(shop.reference("second")) == before
+
+
+def test_a_repository_is_taken_from_a_deployment_that_lists_merge_commits(
+    person: Person, shop: Shop
+) -> None:
+    deploy(shop, 6, "lists", merge_commit_shas=[shop.sha(3)], environment="canary")
+    person.get(f"{page_of(shop, 'lists')}/edit")
+    fields = values_of(person.page.text)
+    assert fields["repository"] == shop.repository
+    answer = person.post(f"{page_of(shop, 'lists')}/edit", **fields | {"repository": ""})
+    assert answer.status_code == 303, answer.text
+    changed = shop.info(shop.reference("lists"))
+    assert (changed["repository"], changed["merge_commit_shas"]) == (None, [shop.sha(3)])
+    assert changed["attribution"]["pull_requests"] == 1
+
+
+def test_a_list_of_merge_commits_gives_way_to_a_commit_alone(person: Person, shop: Shop) -> None:
+    deploy(shop, 6, "lists", merge_commit_shas=[shop.sha(3)], environment="canary")
+    path = f"{page_of(shop, 'lists')}/edit"
+    person.get(path)
+    fields = values_of(person.page.text) | {"merge_commit_shas": ""}
+    person.page = person.post(path, **fields)
+    assert person.page.status_code == 400
+    assert (
+        "merge_commit_shas is blank; it must name commits, or commit_sha one instead"
+        in person.words
+    )
+    assert person.post(path, **fields | {"commit_sha": shop.sha(2)}).status_code == 303
+    changed = shop.info(shop.reference("lists"))
+    assert (changed["merge_commit_shas"], changed["commit_sha"]) == ([], shop.sha(2))
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("{region: eu}", "metadata is '{region: eu}', which is not valid JSON (JSON is malformed"),
+        ("eu", "metadata is 'eu', which is not valid JSON"),
+        ("[1]", 'metadata is \'[1]\'; it must be an object, like {"version": "2.4.0"}.'),
+    ],
+)
+def test_metadata_that_cannot_be_is_named_with_what_would_be_right(
+    person: Person, shop: Shop, typed: str, said: str
+) -> None:
+    person.get(f"{page_of(shop, 'second')}/edit")
+    fields = values_of(person.page.text) | {"metadata": typed}
+    person.page = person.post(f"{page_of(shop, 'second')}/edit", **fields)
+    assert person.page.status_code == 422
+    assert said in person.words
+    assert "it must be an object, like" in person.words
+
+
 @pytest.mark.parametrize("typed", ["", "xyz"], ids=["at once", "after a refusal"])
 def test_an_edit_of_what_someone_else_changed_meanwhile_is_shown_first(
     person: Person, shop: Shop, typed: str

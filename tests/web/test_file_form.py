@@ -1,6 +1,7 @@
 """Forms with a file, in whatever pieces they come."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
 
@@ -79,6 +80,20 @@ def test_what_breaks_off_is_refused(end: int) -> None:
     body = field("kind", "deployments") + file(b"a,b\r\n1,2\r\n" * 20) + END
     with pytest.raises(InvalidFile, match="before the file was complete"):
         read([body[:end]])
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (file(b"c,d\r\n", "other.csv"), "There is a second file, 'other.csv'; send one at a time."),
+        (field("kind", "pulls"), "The field 'kind' comes behind the file; send it before."),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_what_comes_behind_the_file_is_refused(more: bytes, said: str, size: int) -> None:
+    body = field("kind", "deployments") + file(b"a,b\r\n") + more + END
+    with pytest.raises(InvalidFile, match=re.escape(said)):
+        read([body[begin : begin + size] for begin in range(0, len(body), size)])
 
 
 @pytest.mark.parametrize(

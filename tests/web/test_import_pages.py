@@ -173,6 +173,21 @@ def test_what_is_wrong_with_an_upload_is_said_beside_it(
     assert said in answer.text
 
 
+def test_two_files_at_once_are_refused_and_neither_is_stored(person: Person, shop: Shop) -> None:
+    person.get("/imports")
+    before = shop.server.call("imports.list")["imports"]
+    token = re.findall(r'name="form_token" value="([^"]+)"', person.page.text)[0]
+    person.page = person.http.post(
+        "/imports",
+        data={"form_token": token, "kind": "deployments"},
+        files=[("file", ("one.csv", b"a\n1\n")), ("file", ("two.csv", b"b\n2\n"))],
+    )
+    assert person.page.status_code == 400
+    assert "There is a second file, 'two.csv'; send one at a time." in person.words
+    shop.merge(1)  # What was begun is given up by now: writes come one after the other.
+    assert shop.server.call("imports.list")["imports"] == before
+
+
 def test_a_form_of_another_site_or_without_its_token_stores_nothing(person: Person) -> None:
     person.page.text.index("form_token")
     without = person.http.post("/imports", data={"kind": "deployments"}, files={"file": b"a\n"})

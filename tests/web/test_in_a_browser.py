@@ -91,6 +91,20 @@ def test_names_are_suggested_as_they_are_typed(opened: Window, shop: Shop) -> No
     expect(page.locator('#l-environment option[value="production,staging"]')).to_have_count(1)
 
 
+def test_a_name_with_a_comma_is_suggested_in_quotes(opened: Window, shop: Shop) -> None:
+    shop.deploy(12, reference_id=shop.reference("west"), environment="eu,west")
+    page = opened.page
+    field = page.get_by_role("combobox", name="Environment")
+    for typed in ("staging,eu", 'staging,"eu,we'):
+        field.fill(typed)
+        suggested = page.locator("#l-environment option").first
+        expect(suggested).to_have_attribute("value", 'staging,"eu,west"')
+    page.get_by_label("Repository").fill(shop.repository)
+    field.fill('staging,"eu,west"')
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("row")).to_have_count(3)
+
+
 def test_from_the_overview_to_the_rows_of_a_metric(opened: Window, shop: Shop) -> None:
     page = opened.page
     opened.open(f"/?since=2024-05-25&until=2024-06-10&repository={shop.repository}")
@@ -117,6 +131,12 @@ def test_a_link_of_an_incident_is_corrected_by_clicking(opened: Window, shop: Sh
     page.get_by_role("button", name="Unlink").click()
     assert "The link was corrected" in opened.text
     assert "It was the network" in opened.text
+    page.get_by_text("Withdraw…").click()
+    page.get_by_role("textbox", name="Why").first.fill("It was the deployment.")
+    page.get_by_role("button", name="Withdraw", exact=True).click()
+    page.wait_for_url("**?done=correction-withdrawn")
+    assert "linked by time" in opened.text
+    assert "It was the deployment." in opened.text
 
 
 def test_a_chart_is_drawn_by_the_script_under_our_policy(opened: Window, shop: Shop) -> None:

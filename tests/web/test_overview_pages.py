@@ -299,6 +299,31 @@ def test_a_link_is_corrected_by_hand_with_a_reason(person: Person, shop: Shop) -
     assert "It was linked by hand" in person.words
 
 
+def test_a_correction_is_withdrawn_with_a_reason(person: Person, shop: Shop) -> None:
+    tell(shop, "outage")
+    path = open_incident(person, shop)
+    assert "Withdraw" not in person.words
+    second = shop.reference("second")
+    person.post(f"{path}/links", deployment=second, linked="no", reason="It was the network")
+    person.get(path)
+    assert "Withdraw…" in person.words
+    refused = person.post(f"{path}/links", deployment=second, linked="withdraw")
+    assert (refused.status_code, "Say why" in refused.text) == (400, True)
+    done = person.post(f"{path}/links", deployment=second, linked="withdraw", reason="It was not")
+    person.get(done.headers["Location"])
+    assert "What was said by hand is withdrawn, and the rules decide again." in person.words
+    assert "linked by time" in person.words
+    assert f"{second} was unlinked by hand. Withdrawn by default with the token" in person.words
+    assert "It was not" in person.words
+    assert "It was the network" not in person.words
+    refused = person.post(
+        f"{path}/links", deployment=shop.reference("first"), linked="withdraw", reason="x"
+    )
+    assert (refused.status_code, "it must be a deployment that was" in refused.text) == (400, True)
+    refused = person.post(f"{path}/links", deployment=second, linked="maybe", reason="x")
+    assert (refused.status_code, "one of yes, no, withdraw" in refused.text) == (400, True)
+
+
 def test_correcting_needs_the_scope_of_the_api(person: Person, shop: Shop) -> None:
     tell(shop, "outage")
     path = open_incident(person, shop)

@@ -289,7 +289,9 @@ def metadata(argument: str, value: Any) -> str | None:
         return None
     if not isinstance(value, Mapping):
         raise MetadataInvalid(
-            f"metadata is {shown(value)}; it must be an object.", argument=argument
+            f"metadata is {shown(value)}{_why_no_json(value)}; it must be an object, like "
+            '{"version": "2.4.0"}.',
+            argument=argument,
         )
     for key in value:
         if not METADATA_KEY.fullmatch(key):
@@ -308,6 +310,19 @@ def metadata(argument: str, value: Any) -> str | None:
             argument=argument,
         )
     return text.decode()
+
+
+def _why_no_json(value: Any) -> str:
+    """What is wrong with text that was meant as JSON."""
+    if not isinstance(value, str):
+        return ""
+    try:
+        msgspec.json.decode(value)
+    except msgspec.MsgspecError as error:
+        return f", which is not valid JSON ({error})"
+    except RecursionError:
+        return ", which is nested too deeply"
+    return ""
 
 
 ServiceName = tuple[str, str | None]

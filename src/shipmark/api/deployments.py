@@ -130,17 +130,25 @@ def _told(call: Call, registered: Registered) -> dict[str, Any]:
 class PatchArguments(Arguments, kw_only=True, frozen=True):
     """What to change of a deployment; what is absent stays as it is, what is null is taken away.
 
-    Only what a deployment can be without is taken away; another null counts as absent.
+    Only what a deployment can be without is taken away, and its repository only if it lists merge
+    commits; another null counts as absent.
     """
 
     clearable: ClassVar = frozenset(
-        {"commit_sha", "source_url", "source_name", "metadata", "integration_branch"}
+        {
+            "repository",
+            "commit_sha",
+            "source_url",
+            "source_name",
+            "metadata",
+            "integration_branch",
+        }
     )
 
     reference_id: Annotated[str, REFERENCE_ID]
     deployed_at: Annotated[datetime | UnsetType, DEPLOYED_AT] = UNSET
     service: Annotated[ServiceName | UnsetType, forms.SERVICE] = UNSET
-    repository: Annotated[str | UnsetType, forms.REPOSITORY] = UNSET
+    repository: Annotated[str | UnsetType | None, forms.REPOSITORY] = UNSET
     commit_sha: Annotated[str | UnsetType | None, forms.COMMIT_SHA] = UNSET
     merge_commit_shas: Annotated[tuple[str, ...] | UnsetType, forms.MERGE_COMMIT_SHAS] = UNSET
     source_url: Annotated[str | UnsetType | None, SOURCE_URL] = UNSET

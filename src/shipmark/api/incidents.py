@@ -1,5 +1,6 @@
 """The methods incidents.*: what went wrong, and the deployments that it is linked to."""
 
+import dataclasses
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
@@ -12,9 +13,9 @@ from shipmark.api.calls import Call
 from shipmark.api.coercions import ServiceName
 from shipmark.api.decoding import Arguments, Form
 from shipmark.api.paging import LIMIT, cursor_of, cut, page
+from shipmark.application.incident_corrections import CorrectionDraft
 from shipmark.application.incident_ports import IncidentFilter
 from shipmark.application.incidents import (
-    CorrectionDraft,
     ExplainedIncident,
     ExplainedLink,
     IncidentDraft,
@@ -121,6 +122,13 @@ class LinkAnswer(msgspec.Struct, kw_only=True, frozen=True):
     correction: CorrectionAnswer | None
 
 
+class WithdrawnAnswer(CorrectionAnswer, kw_only=True, frozen=True):
+    """What was said by hand of a deployment and withdrawn; who withdrew it, when, and why."""
+
+    deployment_reference_id: str
+    was_linked: bool
+
+
 class InfoAnswer(Answer, kw_only=True, frozen=True):
     """An incident and its links. ``names_unknown_deployment`` is whether the deployment that it
     names is not registered."""
@@ -128,6 +136,7 @@ class InfoAnswer(Answer, kw_only=True, frozen=True):
     incident: IncidentAnswer
     links: list[LinkAnswer]
     names_unknown_deployment: bool
+    withdrawn: list[WithdrawnAnswer]
 
 
 async def _told(call: Call, reference_id: str) -> InfoAnswer:
@@ -137,6 +146,7 @@ async def _told(call: Call, reference_id: str) -> InfoAnswer:
         incident=_incident(found.row),
         links=[_link(call, one) for one in found.links],
         names_unknown_deployment=found.named_unknown,
+        withdrawn=[WithdrawnAnswer(**dataclasses.asdict(one)) for one in found.withdrawn],
     )
 
 
@@ -167,7 +177,14 @@ async def unlink(call: Call, arguments: CorrectArguments) -> InfoAnswer:
     return await _corrected(call, arguments, is_linked=False)
 
 
-async def _corrected(call: Call, arguments: CorrectArguments, *, is_linked: bool) -> InfoAnswer:
+async def withdraw(call: Call, arguments: CorrectArguments) -> InfoAnswer:
+    """Take back what was said of an incident and a deployment by hand: the rules decide again."""
+    return await _corrected(call, arguments, is_linked=None)
+
+
+async def _corrected(
+    call: Call, arguments: CorrectArguments, *, is_linked: bool | None
+) -> InfoAnswer:
     draft = CorrectionDraft(
         reference_id=arguments.reference_id,
         deployment_reference_id=arguments.deployment_reference_id,

@@ -50,6 +50,7 @@ METHODS: tuple[Method, ...] = (
     method("incidents.sync", incidents.upsert, scopes=DEPLOY),
     method("incidents.link", incidents.link, scopes=DEPLOY),
     method("incidents.unlink", incidents.unlink, scopes=DEPLOY),
+    method("incidents.withdraw", incidents.withdraw, scopes=DEPLOY),
     method("incidents.delete", incidents.delete, scopes=DEPLOY),
     method("incidents.info", incidents.info, scopes=READ, reads=True),
     method("incidents.list", incidents.list_incidents, scopes=READ, reads=True),

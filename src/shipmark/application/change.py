@@ -97,8 +97,7 @@ def _patched(
     if "service" in values:
         names = {values["service"]: values.get("service_name")}
         changes["service_id"] = tx.services.find_or_add(names)[values["service"]]
-    if "repository" in values:
-        name = values["repository"]
+    if name := values.get("repository"):
         located = locate_repositories(tx, {name}, policy)[name]
         if isinstance(located, ShipmarkError):
             raise located
@@ -107,7 +106,11 @@ def _patched(
         changes |= {"commit_sha": None, "integration_branch": None}
     elif values.get("commit_sha"):
         changes["merge_commit_shas"] = ()
-    return replace(before, **changes)
+    after = replace(before, **changes)
+    # Commits that are listed tell their repositories; anything else has to name one.
+    if "repository" in values and values["repository"] is None and after.merge_commit_shas:
+        after = replace(after, repository_id=None)
+    return after
 
 
 def _check(tx: Transaction, before: Deployment, after: Deployment, policy: Policy) -> None:

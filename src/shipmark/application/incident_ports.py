@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shipmark.domain.failures import Deployed
-from shipmark.domain.incidents import Correction, Incident, Told
+from shipmark.domain.incidents import Correction, Incident, Told, Withdrawal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,14 @@ class Incidents(Protocol):
 
     def correct(self, incident_id: int, correction: Correction) -> None: ...
 
+    def withdraw(self, incident_id: int, withdrawal: Withdrawal) -> None:
+        """In place of what was said of the deployment."""
+
     def corrections(self, incident_ids: Collection[int]) -> dict[int, list[Correction]]:
         """What was corrected by hand of each incident."""
+
+    def withdrawals(self, incident_ids: Collection[int]) -> dict[int, list[Withdrawal]]:
+        """What was corrected of each, and is withdrawn."""
 
     def about(
         self, deployment_reference_id: str, filter_: IncidentFilter, *, limit: int

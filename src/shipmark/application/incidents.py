@@ -9,7 +9,7 @@ from shipmark.application.incident_ports import IncidentFilter
 from shipmark.application.metric_facts import MetricRules
 from shipmark.application.ports import Transaction
 from shipmark.application.queries import DeploymentRow, Page, ReadTransaction
-from shipmark.application.report import deployment, id_of_service
+from shipmark.application.report import id_of_service
 from shipmark.domain.errors import IncidentNotFound, InvalidArgument
 from shipmark.domain.failures import Deployed, Place, followed
 from shipmark.domain.incidents import (
@@ -19,6 +19,7 @@ from shipmark.domain.incidents import (
     Linked,
     LinkKind,
     Told,
+    Withdrawal,
     corrected,
 )
 from shipmark.domain.model import Deployment
@@ -45,18 +46,6 @@ class IncidentDraft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CorrectionDraft:
-    """That an incident is, or is not, linked to a deployment; who says so, and why."""
-
-    reference_id: str
-    deployment_reference_id: str
-    is_linked: bool
-    reason: str | None
-    account: str
-    token: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentRow:
     """An incident with the names of its services."""
 
@@ -80,11 +69,12 @@ class ExplainedLink:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedIncident:
     """An incident with its links. ``named_unknown`` is whether it names a deployment that is not
-    registered."""
+    registered; ``withdrawn`` is filled where one incident is looked at."""
 
     row: IncidentRow
     links: tuple[ExplainedLink, ...]
     named_unknown: bool
+    withdrawn: tuple[Withdrawal, ...] = ()
 
 
 def upsert_incident(tx: Transaction, draft: IncidentDraft) -> Incident:
@@ -116,27 +106,6 @@ def delete_incident(tx: Transaction, reference_id: str) -> bool:
     if found is not None:
         tx.incidents.delete(found.id)
     return found is not None
-
-
-def correct_link(tx: ReadTransaction, draft: CorrectionDraft) -> Incident:
-    """Say by hand that an incident is or is not linked to a deployment.
-
-    Raises IncidentNotFound and DeploymentNotFound.
-    """
-    found = incident(tx, draft.reference_id)
-    deployment(tx, None, draft.deployment_reference_id)
-    tx.incidents.correct(
-        found.id,
-        Correction(
-            deployment_reference_id=draft.deployment_reference_id,
-            is_linked=draft.is_linked,
-            reason=draft.reason,
-            account=draft.account,
-            token=draft.token,
-            made_at=tx.now,
-        ),
-    )
-    return found
 
 
 def incident(tx: ReadTransaction, reference_id: str) -> Incident:
@@ -175,7 +144,7 @@ def incident_view(tx: ReadTransaction, id_: int, rules: MetricRules) -> Explaine
     found = tx.incidents.get({id_})
     if id_ not in found:
         raise IncidentNotFound(f"There is no incident with id {id_}.", argument="id")
-    return explain_incidents(tx, [found[id_]], rules)[0]
+    return _explained_whole(tx, found[id_], rules)
 
 
 def incidents_of_deployment(
@@ -220,7 +189,13 @@ def explained_incident(
     tx: ReadTransaction, reference_id: str, rules: MetricRules
 ) -> ExplainedIncident:
     """An incident with the deployments it is linked to. Raises IncidentNotFound."""
-    return explain_incidents(tx, [incident(tx, reference_id)], rules)[0]
+    return _explained_whole(tx, incident(tx, reference_id), rules)
+
+
+def _explained_whole(tx: ReadTransaction, found: Incident, rules: MetricRules) -> ExplainedIncident:
+    (explained,) = explain_incidents(tx, [found], rules)
+    withdrawn = tx.incidents.withdrawals({found.id}).get(found.id, ())
+    return replace(explained, withdrawn=tuple(withdrawn))
 
 
 def explain_incidents(

@@ -10,6 +10,7 @@ from shipmark.application import (
     artifacts,
     change,
     file_steps,
+    incident_corrections,
     incidents,
     path_rules,
     record_pulls,
@@ -80,7 +81,7 @@ class Works:
     note_refusals: Work[tuple[str, int], None]
     upsert_incident: Work[incidents.IncidentDraft, Incident]
     delete_incident: Work[str, bool]
-    correct_link: Work[incidents.CorrectionDraft, Incident]
+    correct_link: Work[incident_corrections.CorrectionDraft, Incident]
     sign_in: Work[SigningIn, SignedIn]
     renew_session: Work[Renewal, SignedIn]
     sign_out: Work[str, None]
@@ -123,7 +124,7 @@ def works(policy: Policy) -> Works:
         note_refusals=one_by_one(_note_refusals),
         upsert_incident=one_by_one(incidents.upsert_incident),
         delete_incident=one_by_one(incidents.delete_incident),
-        correct_link=one_by_one(incidents.correct_link),
+        correct_link=one_by_one(incident_corrections.correct_link),
         sign_in=one_by_one(sign_in),
         renew_session=one_by_one(renew),
         sign_out=one_by_one(sign_out),

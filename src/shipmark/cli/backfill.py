@@ -72,6 +72,9 @@ def backfill(
 
     What was interrupted goes on by itself where it stopped, as soon as a server or worker runs.
     """
+    _refuse_what_would_be_passed_over(
+        undo, force=force, unused={"--dry-run": dry_run, "--strict": strict, "--map": bool(map_)}
+    )
     if template:
         typer.echo(READERS[kind].template, nl=False)
         return
@@ -89,6 +92,19 @@ def backfill(
             with _uploading(content) as counted:
                 begun = target.upload(kind, counted, name, mapping, strict=strict)
         _import(target, begun, dry_run=dry_run)
+
+
+def _refuse_what_would_be_passed_over(
+    undo: int | None, *, force: bool, unused: dict[str, bool]
+) -> None:
+    """Options that say nothing beside the others. Whoever gave them expects something else."""
+    if force and undo is None:
+        raise typer.BadParameter(
+            "--force goes with --undo ID: it takes back what was changed, too."
+        )
+    given = [name for name, is_given in unused.items() if is_given]
+    if given and undo is not None:
+        raise typer.BadParameter(f"{given[0]} is of a file to import; it says nothing of --undo.")
 
 
 @contextmanager

@@ -64,6 +64,22 @@ class Correction:
     made_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """That what was said by hand of an incident and a deployment does not count any more.
+
+    ``was_linked`` is what it said. ``account`` and ``token`` are the names of those by which it
+    was withdrawn.
+    """
+
+    deployment_reference_id: str
+    was_linked: bool
+    reason: str | None
+    account: str | None
+    token: str | None
+    made_at: datetime
+
+
 class Happened(NamedTuple):
     """What of an incident decides about links: one for each of its services, or one without.
 

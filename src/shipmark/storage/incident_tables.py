@@ -54,3 +54,17 @@ incident_corrections = Table(
     Column("made_at", Instant, nullable=False),
     Index("ix_incident_corrections_deployment", "deployment_reference_id"),
 )
+
+# What was said so and withdrawn: a pair is in one of the two tables. Apart, so that no query of
+# links has to leave it out.
+incident_withdrawals = Table(
+    "incident_withdrawals",
+    metadata,
+    Column("incident_id", Id, ForeignKey("incidents.id"), primary_key=True),
+    Column("deployment_reference_id", ByCodePoint, primary_key=True),
+    Column("was_linked", Boolean, nullable=False),
+    Column("reason", Text),
+    Column("account", String),
+    Column("token", String),
+    Column("made_at", Instant, nullable=False),
+)

@@ -1,6 +1,7 @@
 """Queries about incidents."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Table,
     and_,
     delete,
     insert,
@@ -24,9 +26,14 @@ from sqlalchemy import (
 
 from shipmark.application.incident_ports import IncidentFilter
 from shipmark.domain.failures import Deployed
-from shipmark.domain.incidents import Correction, Incident, Told
+from shipmark.domain.incidents import Correction, Incident, Told, Withdrawal
 from shipmark.storage.columns import Instant
-from shipmark.storage.incident_tables import incident_corrections, incident_services, incidents
+from shipmark.storage.incident_tables import (
+    incident_corrections,
+    incident_services,
+    incident_withdrawals,
+    incidents,
+)
 from shipmark.storage.metric_edges import FACTS, IN_ORDER, TOLD, WINDOW, deployed, with_windows
 from shipmark.storage.sent_rows import among, packed, sent_rows
 from shipmark.storage.statements import chunks, insert_unless_there, sent_row
@@ -44,6 +51,11 @@ _CORRECTIONS = (
     select(incident_corrections)
     .where(among(incident_corrections.c.incident_id, "ids"))
     .order_by(incident_corrections.c.made_at, incident_corrections.c.deployment_reference_id)
+)
+_WITHDRAWALS = (
+    select(incident_withdrawals)
+    .where(among(incident_withdrawals.c.incident_id, "ids"))
+    .order_by(incident_withdrawals.c.made_at, incident_withdrawals.c.deployment_reference_id)
 )
 _TOLD = union_all(*(part.where(among(incidents.c.id, "ids")) for part in TOLD))
 
@@ -108,7 +120,7 @@ class Incidents:
             self._connection.execute(insert(incident_services), rows)
 
     def delete(self, incident_id: int) -> None:
-        for table in (incident_services, incident_corrections):
+        for table in (incident_services, incident_corrections, incident_withdrawals):
             self._connection.execute(delete(table).where(table.c.incident_id == incident_id))
         self._connection.execute(delete(incidents).where(incidents.c.id == incident_id))
 
@@ -159,6 +171,31 @@ class Incidents:
             .where(*(incident_corrections.c[name] == one for name, one in key.items()))
             .values(**values)
         )
+        self._forget(incident_withdrawals, incident_id, correction.deployment_reference_id)
+
+    def withdraw(self, incident_id: int, withdrawal: Withdrawal) -> None:
+        self._forget(incident_corrections, incident_id, withdrawal.deployment_reference_id)
+        self._connection.execute(
+            insert_unless_there(self._connection, incident_withdrawals).values(
+                incident_id=incident_id, **asdict(withdrawal)
+            )
+        )
+
+    def _forget(self, table: Table, incident_id: int, deployment_reference_id: str) -> None:
+        self._connection.execute(
+            delete(table).where(
+                table.c.incident_id == incident_id,
+                table.c.deployment_reference_id == deployment_reference_id,
+            )
+        )
+
+    def withdrawals(self, incident_ids: Collection[int]) -> dict[int, list[Withdrawal]]:
+        found: dict[int, list[Withdrawal]] = {}
+        for chunk in chunks(incident_ids):
+            for row in self._connection.execute(_WITHDRAWALS, {"ids": chunk}):
+                facts = {field.name: getattr(row, field.name) for field in fields(Withdrawal)}
+                found.setdefault(row.incident_id, []).append(Withdrawal(**facts))
+        return found
 
     def corrections(self, incident_ids: Collection[int]) -> dict[int, list[Correction]]:
         found: dict[int, list[Correction]] = {}

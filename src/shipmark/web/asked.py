@@ -31,7 +31,7 @@ def asked(
     granularity, one that fits the range."""
     since, until = fields.since(), fields.until()
     if since is None and until is None:
-        since = _beginning(fields.text("range"), now)
+        since = _beginning(_range(fields), now)
     return Asked(
         since=since,
         until=until,
@@ -46,6 +46,15 @@ def asked(
         start=fields.choice("start", Start) or Start.MERGED,
         unit=fields.choice("unit", Unit) or Unit.CHANGE,
     )
+
+
+def _range(fields: Fields) -> str | None:
+    chosen = fields.text("range")
+    if chosen is not None and chosen not in RANGES:
+        fields.problems["range"] = (
+            f"range is '{chosen[:60]}'; it must be one of {', '.join(RANGES)}."
+        )
+    return chosen
 
 
 def _beginning(chosen: str | None, now: datetime) -> datetime:

@@ -45,8 +45,13 @@ EDITED = (
     "source_url",
     "metadata",
 )
-CLEARED = {"commit_sha", "integration_branch", "source_name", "source_url", "metadata"}
-"""What a deployment can be without: a blank field takes it away."""
+REQUIRED = {
+    "deployed_at": "when it was deployed",
+    "service": "what was deployed",
+    "environment": "where it was deployed to",
+    "success": "yes or no",
+}
+"""What no deployment is without, and so is never taken away by a blank field."""
 
 
 async def shown(visit: Visit) -> Response:
@@ -108,9 +113,9 @@ async def change(visit: Visit) -> Response:
     """Change a deployment, as `deployments.update` does."""
     row = await visit.read(lambda tx: report.deployment(tx, visit.path("id"), None))
     sent = visit.form.sent
-    said: dict[str, Any] = {name: sent.get(name, "").strip() or None for name in EDITED}
-    wanted = {name: text for name, text in said.items() if text or name in CLEARED}
-    wanted["reference_id"] = row.deployment.reference_id
+    wanted = _wanted(visit, row.deployment)
+    if visit.form.problems:
+        return _edit_form(visit, row, sent)
     try:
         patch = visit.site.patch_of(wanted, visit.account_id)
         seen = visit.form.instant("seen")
@@ -123,6 +128,32 @@ async def change(visit: Visit) -> Response:
         visit.form.problems[error.argument or ""] = error.message
         return _edit_form(visit, row, sent, status=visit.site.status_of(error))
     return visit.go_to(_path(row), done="deployment-changed")
+
+
+def _wanted(visit: Visit, one: Deployment) -> dict[str, Any]:
+    """What the form says, as `deployments.update` takes it. A blank field takes away what a
+    deployment can be without; any other blank is a problem, so that none is passed over."""
+    sent, problems = visit.form.sent, visit.form.problems
+    said: dict[str, Any] = {name: sent[name].strip() or None for name in EDITED if name in sent}
+    blank = {name for name, text in said.items() if text is None}
+    problems |= {
+        name: f"{name} is blank; it must be {right}."
+        for name, right in REQUIRED.items()
+        if name in blank
+    }
+    keeps_list = bool(one.merge_commit_shas) and not said.get("commit_sha")
+    lists = bool(said.get("merge_commit_shas")) or keeps_list
+    if "merge_commit_shas" in blank:
+        del said["merge_commit_shas"]
+        if lists:
+            problems["merge_commit_shas"] = (
+                "merge_commit_shas is blank; it must name commits, or commit_sha one instead."
+            )
+    if "repository" in blank and not lists:
+        problems["repository"] = (
+            "repository is blank; it must be named, as this deployment lists no merge commits."
+        )
+    return said | {"reference_id": one.reference_id}
 
 
 async def _changed_meanwhile(visit: Visit, error: ChangedMeanwhile) -> Response:

@@ -4,7 +4,9 @@ A value that is wrong is kept as a problem beside its field and counts as absent
 what would be right and shows the rest.
 """
 
-from collections.abc import Iterator, Mapping
+import csv
+import io
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -24,13 +26,30 @@ LONGEST_LIST = 8000
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 YES_OR_NO = {"yes": True, "no": False}
 
+NO_FILTERS = ("after", "done", "next", "name", "origin")
+"""Fields that narrow nothing: they say where one is."""
+
+TRACKERS = ("utm_", "fbclid", "gclid", "msclkid")
+"""What mail and chat add to links."""
+
 
 class Fields:
-    """The fields of a request. ``problems`` are messages by the name of the field at fault."""
+    """The fields of a request: pairs of a name and a text. ``problems`` are messages by the name
+    of the field at fault."""
 
-    def __init__(self, sent: Mapping[str, str]) -> None:
-        self.sent = dict(sent)
+    def __init__(self, pairs: Sequence[tuple[str, str]] = ()) -> None:
+        self.sent = dict(pairs)
         self.problems: dict[str, str] = {}
+        self._pairs = tuple(pairs)
+
+    def expect(self, names: Collection[str]) -> None:
+        """A field of another name is a problem: whoever sent it takes what is shown for filtered
+        by it. Of a blank one that cannot be said, nor of what trackers add to links."""
+        filters = [name for name in names if name not in NO_FILTERS]
+        there_are = f"there are {', '.join(filters)}" if filters else "this page has none"
+        for name, text in self.sent.items():
+            if text.strip() and not (name in (*names, "done") or name.startswith(TRACKERS)):
+                self.problems[name] = f"There is no filter '{name[:60]}' here; {there_are}."
 
     def text(self, name: str) -> str | None:
         """One line of text; a blank counts as absent."""
@@ -41,13 +60,32 @@ class Fields:
         if "\0" in text or len(text) > longest:
             self._wrong(name, f"at most {longest} characters, without NUL")
             return None
+        said = self._all(name)
+        if len(said) > 1:
+            shown = " and ".join(f"'{one[:60]}'" for one in said[:3])
+            self.problems[name] = f"{name} is {shown}; it must be one of them."
+            return None
         return text or None
 
+    def _all(self, name: str) -> list[str]:
+        """All that is sent under a name and is not blank, each once."""
+        said = (text.strip() for one, text in self._pairs if one == name)
+        return list(dict.fromkeys(text for text in said if text))
+
     def names(self, name: str) -> tuple[str, ...]:
-        """Names with commas between, each once."""
+        """Names with commas between, each once; one that has a comma stands in quotes. A name may
+        be sent several times, too."""
+        said = self._all(name)
+        if len(said) > 1:
+            # From here on it is what one field would hold, for the page and the links on it.
+            self._pairs = ((name, ",".join(said)), *(one for one in self._pairs if one[0] != name))
+            self.sent[name] = ",".join(said)
         text = self._line(name, LONGEST_LIST)
-        names = (one.strip() for one in (text or "").split(","))
-        return tuple(dict.fromkeys(one for one in names if one))
+        try:
+            return names_of(text or "")
+        except csv.Error:
+            self._wrong(name, "names with commas between, on one line")
+            return ()
 
     def number(self, name: str) -> int | None:
         """A whole number, not negative."""
@@ -167,6 +205,19 @@ class Fields:
     def _wrong(self, name: str, right: str) -> None:
         shown = self.sent[name].strip()[:60]
         self.problems[name] = f"{name} is '{shown}'; it must be {right}."
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """The names of a list, as a line of CSV has them. Raises csv.Error for several lines."""
+    cells = next(csv.reader([text], skipinitialspace=True), [])
+    return tuple(dict.fromkeys(name for cell in cells if (name := cell.strip())))
+
+
+def names_text(names: Iterable[str]) -> str:
+    """Names as such a list."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return line.getvalue()
 
 
 def cursor_text(at: datetime, key: int | str) -> str:

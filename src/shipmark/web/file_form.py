@@ -49,7 +49,8 @@ class FileForm:
         return found
 
     async def content(self) -> AsyncIterator[bytes]:
-        """The file, in pieces. Raises InvalidFile if it breaks off."""
+        """The file, in pieces. Raises InvalidFile if it breaks off, or is not the last part: of
+        another file nobody would see that it was left out."""
         kept = len(self._between) - 1
         while (end := self._held.find(self._between)) < 0:
             if len(self._held) > kept:
@@ -57,6 +58,21 @@ class FileForm:
                 del self._held[:-kept]
             await self._more()
         yield bytes(self._held[:end])
+        del self._held[: end + len(self._between)]
+        if await self._goes_on():
+            await self._refuse_more()
+
+    async def _refuse_more(self) -> None:
+        names = dict(_NAMES.findall((await self._until(b"\r\n\r\n")).decode(errors="replace")))
+        if "filename" in names:
+            raise InvalidFile(
+                f"There is a second file, '{_plain(names['filename'])[:100]}'; send one at a time. "
+                "Nothing was taken."
+            )
+        raise InvalidFile(
+            f"The field '{_plain(names.get('name', ''))[:100]}' comes behind the file; send it "
+            "before. Nothing was taken."
+        )
 
     async def _goes_on(self) -> bool:
         """Whether another field comes behind a boundary. Two dashes end the form."""

@@ -4,9 +4,9 @@ from typing import Any
 
 from starlette.responses import Response
 
+from shipmark.application.incident_corrections import CorrectionDraft
 from shipmark.application.incident_ports import IncidentFilter
 from shipmark.application.incidents import (
-    CorrectionDraft,
     ExplainedIncident,
     explain_incidents,
     incident_view,
@@ -14,7 +14,7 @@ from shipmark.application.incidents import (
 )
 from shipmark.application.queries import Page
 from shipmark.application.tokens import Scope
-from shipmark.domain.errors import DeploymentNotFound
+from shipmark.domain.errors import DeploymentNotFound, InvalidArgument
 from shipmark.web.asked import unknown_service
 from shipmark.web.fields import Fields, cursor_text
 from shipmark.web.visit import Visit
@@ -23,6 +23,9 @@ PATH = "/incidents"
 SHOWN = 50
 DEPLOY = (Scope.DEPLOYMENTS_WRITE,)
 FILTERS = ("service", "environment", "priority", "resolved", "since", "until")
+SAYS = {"yes": True, "no": False, "withdraw": None}
+"""What a form says of a link: that there is one, that there is none, or that the rules decide."""
+
 STATES = (("", "Any"), ("no", "Open"), ("yes", "Resolved"))
 
 
@@ -85,14 +88,16 @@ async def _page(visit: Visit, *, status: int = 200) -> Response:
 
 
 async def correct(visit: Visit) -> Response:
-    """Say by hand that it is, or is not, linked to a deployment, and why."""
+    """Say by hand that it is, or is not, linked to a deployment, or take that back; and why."""
     id_, form = visit.path("id"), visit.form
-    reason, named = form.text("reason"), form.text("deployment")
+    reason, named, says = form.text("reason"), form.text("deployment"), form.text("linked")
+    if says not in SAYS:
+        form.problems["linked"] = f"linked is '{says or ''}'; it must be one of {', '.join(SAYS)}."
     if reason is None:
         form.problems.setdefault("reason", "Say why: it is kept with your name.")
     if named is None:
         form.problems.setdefault("deployment", "Name a deployment by its reference_id.")
-    if form.problems or named is None:
+    if form.problems or named is None or says is None:
         return await _page(visit, status=400)
     rules = visit.site.calls.metric_rules
     found = await visit.read(lambda tx: incident_view(tx, id_, rules))
@@ -100,14 +105,15 @@ async def correct(visit: Visit) -> Response:
     draft = CorrectionDraft(
         reference_id=found.row.incident.reference_id,
         deployment_reference_id=named,
-        is_linked=form.sent.get("linked") != "no",
+        is_linked=SAYS[says],
         reason=reason,
         account=account,
         token=token,
     )
     try:
         await visit.write(visit.site.calls.works.correct_link, draft)
-    except DeploymentNotFound as error:
+    except (DeploymentNotFound, InvalidArgument) as error:
         form.problems["deployment"] = error.message
         return await _page(visit, status=400)
-    return visit.go_to(f"/incidents/{id_}", done="link-corrected")
+    done = "correction-withdrawn" if SAYS[says] is None else "link-corrected"
+    return visit.go_to(f"/incidents/{id_}", done=done)

@@ -6,6 +6,7 @@ DONE = {
     "deployment-changed": "The deployment was changed and attributed anew.",
     "deployment-deleted": "The deployment was deleted.",
     "link-corrected": "The link was corrected; it is kept with your name and your reason.",
+    "correction-withdrawn": "What was said by hand is withdrawn, and the rules decide again.",
     "deployment-retried": "Attribution was tried again.",
     "file-taken": "The file is here, and is read now. Nothing of it is applied yet.",
     "import-applying": "The import is being applied.",

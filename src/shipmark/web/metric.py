@@ -14,7 +14,14 @@ from shipmark.domain.errors import UnknownMethod
 from shipmark.domain.metrics import Metric, Start, Unit
 from shipmark.domain.periods import Bucket, Granularity
 from shipmark.web import figures, words
-from shipmark.web.asked import PARAMETERS, RANGES, asked, chosen_range, unshipped
+from shipmark.web.asked import (
+    PARAMETERS,
+    RANGES,
+    asked,
+    chosen_range,
+    unknown_service,
+    unshipped,
+)
 from shipmark.web.charts.over_time import columns_over_time, lines_over_time
 from shipmark.web.charts.specification import Chart, lying_bars
 from shipmark.web.downloads import csv_file, csv_lines
@@ -75,6 +82,7 @@ async def shown(visit: Visit) -> Response:
         lists={figures.NOT_SHIPPED: unshipped(visit, found[0].period)} if found else {},
         chart=await _chart(visit, found[0], metric) if found else None,
         rows=found[1][:SHOWN] if found else (),
+        unknown=None if found and found[1] else await unknown_service(visit),
         next=_key_text(found[1][SHOWN - 1].key) if found and len(found[1]) > SHOWN else None,
         ranges=RANGES,
         range=chosen_range(visit),

@@ -19,6 +19,7 @@ from shipmark.web.asked import (
 )
 from shipmark.web.charts.distribution import distribution
 from shipmark.web.charts.over_time import columns_over_time
+from shipmark.web.fields import names_text
 from shipmark.web.figures import tiles
 from shipmark.web.visit import DrawnChart, Visit
 from shipmark.web.words import count
@@ -81,7 +82,7 @@ def _rows_of(visit: Visit, found: Overview) -> dict[str, str]:
     period, said = found.measurement.period, visit.query.kept(*PLACES)
     times = times_of(visit, period)
     # Deployments that name no environment are those of all, unlike metrics.
-    said["environment"] = ",".join(found.measurement.environments) or DEFAULT_ENVIRONMENT
+    said["environment"] = names_text(found.measurement.environments) or DEFAULT_ENVIRONMENT
     return {
         "all": visit.link("/deployments", **said, **times),
         "pending": visit.link("/deployments", **said, **times, status="pending"),

@@ -44,13 +44,15 @@ FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
 @dataclass(frozen=True, kw_only=True)
 class Page:
     """A page: its path, who may see it (anyone, without scopes), and what makes it. With
-    ``takes_file`` the form that it is posted ends with a file."""
+    ``takes_file`` the form that it is posted ends with a file. ``knows`` are the fields that its
+    address may have; None: any."""
 
     path: str
     handler: Handler
     scopes: Collection[Scope]
     changes: bool
     takes_file: bool
+    knows: Collection[str] | None
 
     def route(self) -> Route:
         """The Starlette route of this page."""
@@ -67,6 +69,8 @@ class Page:
                 response = _to_sign_in(visit, back=not self.changes)
             else:
                 self._check_scopes(visit)
+                if not self.changes and self.knows is not None:
+                    visit.query.expect(self.knows)
                 response = await self.handler(visit)
         except ShipmarkError as error:
             response = refusal(visit, error)
@@ -75,11 +79,10 @@ class Page:
 
     async def _filled(self, visit: Visit) -> Visit:
         if not self.takes_file:
-            visit.form.sent.update(await _form(visit.request))
-            return visit
+            return replace(visit, form=Fields(await _form(visit.request)))
         file = FileForm(visit.request.headers.get("Content-Type", ""), visit.request.stream())
-        visit.form.sent.update(await file.fields())
-        return replace(visit, file=file)
+        fields = Fields(list((await file.fields()).items()))
+        return replace(visit, form=fields, file=file)
 
     def _check_scopes(self, visit: Visit) -> None:
         if self.scopes and not visit.may(self.scopes):
@@ -96,9 +99,18 @@ def page(
     scopes: Collection[Scope] = (),
     changes: bool = False,
     takes_file: bool = False,
+    knows: Collection[str] | None = (),
 ) -> Page:
-    """A line of the page table. ``changes``: it is posted a form; ``takes_file``: with a file."""
-    return Page(path=path, handler=handler, scopes=scopes, changes=changes, takes_file=takes_file)
+    """A line of the page table. ``changes``: it is posted a form; ``takes_file``: with a file;
+    ``knows``: the fields that its address may have, or None for any."""
+    return Page(
+        path=path,
+        handler=handler,
+        scopes=scopes,
+        changes=changes,
+        takes_file=takes_file,
+        knows=knows,
+    )
 
 
 async def begin(request: Request) -> Visit:
@@ -113,19 +125,18 @@ async def begin(request: Request) -> Visit:
         request=request,
         session=session,
         query=Fields(_decoded(request.scope["query_string"])),
-        form=Fields({}),
+        form=Fields(),
         address=address,
         prefix=urlsplit(base_url).path if base_url else root_path,
     )
 
 
-def _decoded(encoded: bytes) -> dict[str, str]:
+def _decoded(encoded: bytes) -> list[tuple[str, str]]:
     text = encoded.decode("latin-1")
-    pairs = parse_qsl(text, keep_blank_values=True, errors="replace")
-    return dict(pairs[:MOST_FIELDS])
+    return parse_qsl(text, keep_blank_values=True, errors="replace")[:MOST_FIELDS]
 
 
-async def _form(request: Request) -> dict[str, str]:
+async def _form(request: Request) -> list[tuple[str, str]]:
     body = bytearray()
     try:
         async for chunk in request.stream():

@@ -68,10 +68,17 @@ def _all(tx: ReadTransaction, **asked: Any) -> Found[PullRow]:
 
 def _filter(fields: Fields) -> PullFilter:
     since, until = fields.times()
+    deployed, environments = fields.flag("deployed"), fields.names("environment")
+    if environments and deployed is None:
+        fields.problems.setdefault(
+            "environment",
+            f"environment is '{fields.sent['environment'].strip()[:60]}'; it must come with "
+            "deployed, which says whether what is shipped there is meant, or what is not.",
+        )
     return PullFilter(
         author=fields.text("author"),
-        deployed=fields.flag("deployed"),
-        environments=fields.names("environment"),
+        deployed=deployed,
+        environments=environments,
         since=since,
         until=until,
     )

@@ -7,18 +7,20 @@ from typing import Any
 from starlette.responses import Response
 
 from shipmark.application import activity
+from shipmark.application.activity import ServiceView
 from shipmark.application.metric_facts import Asked
 from shipmark.application.metric_rows import MetricRow, metric_rows
 from shipmark.application.metrics import measure
 from shipmark.application.queries import DeploymentRow, Page
 from shipmark.domain.metrics import Metric
-from shipmark.web.asked import RANGES, asked, chosen_range
+from shipmark.web.asked import RANGES, TIMES, asked, chosen_range
 from shipmark.web.charts.deployments import deployments
 from shipmark.web.figures import Tile, tiles
 from shipmark.web.visit import Visit
 
 PATH = "/services"
 SHOWN = 50
+FILTERS = (*TIMES, "ahead", "behind")
 WAITING = 10
 
 
@@ -63,10 +65,20 @@ async def shown(visit: Visit) -> Response:
         tiles=figures,
         waiting=waiting,
         environments=[(one.environment, one.environment) for one in view.places.shown],
+        never=_never(view, ahead, behind),
         range=chosen_range(visit),
         ranges=RANGES,
-        filters=visit.query.kept("range", "since", "until"),
+        filters=visit.query.kept(*TIMES),
+        compared=visit.query.kept("ahead", "behind"),
     )
+
+
+def _never(view: ServiceView, *named: str | None) -> list[str]:
+    """Of environments that are named to be compared, those that it was never deployed to."""
+    known = {one.environment for one in view.places.shown}
+    if view.places.has_more:
+        return []
+    return [one for one in dict.fromkeys(named) if one is not None and one not in known]
 
 
 def timeline_title(newest: Sequence[DeploymentRow]) -> str:

@@ -5,6 +5,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from shipmark.web import figures, words
+from shipmark.web.fields import names_text
 from shipmark.web.static_files import CHART_SCRIPT, served_name
 
 
@@ -26,6 +27,7 @@ def environment() -> Environment:
         "minute": words.minute,
         "in_order": words.in_order,
         "iso": words.iso,
+        "listed": names_text,
         "percent": figures.percent,
         "metadata": words.metadata_of,
         "shipped": words.shipped,

@@ -54,16 +54,33 @@ function suggestNames() {
   }
 }
 
+// Where the last of several names begins: a comma in quotes is a part of one.
+function lastName(text) {
+  let [begin, isQuoted] = [0, false];
+  for (let place = 0; place < text.length; place++) {
+    if (text[place] === '"') isQuoted = !isQuoted;
+    else if (text[place] === "," && !isQuoted) begin = place + 1;
+  }
+  return begin;
+}
+
+function quoted(name) {
+  return /[",]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
+}
+
 async function suggest(field) {
   const { value } = field;
-  const end = "several" in field.dataset ? value.lastIndexOf(",") + 1 : 0;
-  const [others, part] = [value.slice(0, end), value.slice(end).trim()];
+  const takesSeveral = "several" in field.dataset;
+  const begin = takesSeveral ? lastName(value) : 0;
+  const [others, last] = [value.slice(0, begin), value.slice(begin).trim()];
+  const part = takesSeveral ? last.replace(/^"|"$/g, "").replaceAll('""', '"') : last;
   try {
     const answer = await fetch(`${field.dataset.suggest}?q=${encodeURIComponent(part)}`);
     const names = await answer.json();
     // By now something else may have been typed, which is asked for by itself.
     if (field.value === value) {
-      field.list.replaceChildren(...names.map((name) => new Option("", others + name)));
+      const written = takesSeveral ? names.map(quoted) : names;
+      field.list.replaceChildren(...written.map((name) => new Option("", others + name)));
     }
   } catch (error) {
     console.info("No names are suggested now.", error);
