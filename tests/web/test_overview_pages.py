@@ -175,6 +175,35 @@ def test_a_metric_tells_what_it_is_and_lists_its_rows(
     assert "Rows" in person.words
 
 
+def test_incidents_that_a_rate_tells_of_are_listed_and_in_the_csv(
+    person: Person, shop: Shop
+) -> None:
+    name = tell(shop, "outage", name="Checkout is down")
+    query = {"service": shop.service, **TIMES}
+    person.get("/metrics/change_failure_rate", **query)
+    assert "Incidents 1" in person.words
+    link = re.search(r'<dt>Incidents</dt><dd><a href="([^"#]*)#rows">1</a>', person.page.text)
+    assert link
+    person.get(unescape(link[1]))
+    assert re.search(r'<a href="/incidents/\d+">Checkout is down</a>', person.page.text)
+    assert shop.reference("second") not in person.words
+    answer = person.http.get(
+        "/metrics/change_failure_rate/rows.csv", params=query | {"which": "incidents"}
+    )
+    assert [row["incidents"] for row in csv.DictReader(io.StringIO(answer.text))] == [name]
+    person.get("/metrics/change_failure_rate", **query | {"since": "2024-06-05"}, which="incidents")
+    assert "None in this time" in person.words
+
+
+def test_what_is_not_shipped_is_listed_among_the_rows(person: Person, shop: Shop) -> None:
+    query = {"service": shop.service, **TIMES, "which": "unshipped"}
+    person.get("/metrics/lead_time_for_changes", **query)
+    assert [int(one) for one in re.findall(r'/\d+">#(\d+)</a>', person.page.text)] == [5, 4, 3]
+    person.get("/metrics/deployment_frequency", **query)
+    assert person.page.status_code == 400
+    assert "which is unshipped" in person.words
+
+
 def test_lead_times_of_first_deployments_alone_say_how_to_count_them(
     person: Person, shop: Shop
 ) -> None:

@@ -8,6 +8,7 @@ from shipmark.application.metrics import incidents, rework_reasons
 from shipmark.application.queries import DeploymentRow, Page, PullRow, ReadTransaction
 from shipmark.domain.errors import InvalidArgument
 from shipmark.domain.failures import Judged
+from shipmark.domain.incidents import Incident
 from shipmark.domain.metrics import Lead, Metric, Unit, Which, each_lead
 from shipmark.domain.periods import MICROSECOND, SECOND, Period, instant_of, microseconds
 
@@ -23,7 +24,8 @@ class MetricRow:
     """One deployment, change, pull request or incident that a number counts.
 
     ``seconds`` is how long it took, or has been waiting; None where that is not known, or not yet
-    over. ``reasons`` say why it counts, ``incidents`` which it is linked to, or which it is.
+    over. ``reasons`` say why it counts, ``incidents`` which it is linked to, or which ``incident``
+    it is.
     """
 
     key: Key
@@ -35,6 +37,7 @@ class MetricRow:
     seconds: float | None = None
     reasons: tuple[str, ...] = ()
     incidents: tuple[str, ...] = ()
+    incident: Incident | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +66,15 @@ def metric_rows(
     Raises as `metrics.measure` does, and InvalidArgument for rows that the metric has not.
     """
     facts = Facts(tx, asked, rules, with_series=False, with_before=False)
-    if which is Which.COUNTED:
-        return rows_of(facts, metric, page)
-    if metric is not _BESIDE[which]:
-        raise InvalidArgument(
-            f"which is {which}; rows of {metric} are '{Which.COUNTED}'. "
-            f"Those of {_BESIDE[which]} may be '{which}'.",
-            argument="which",
-        )
-    return (_unshipped if which is Which.UNSHIPPED else _incidents)(facts, page)
+    return rows_of(facts, metric, page, which)
 
 
-def rows_of(facts: Facts, metric: Metric, page: Page) -> list[MetricRow]:
+def rows_of(
+    facts: Facts, metric: Metric, page: Page, which: Which = Which.COUNTED
+) -> list[MetricRow]:
     """The same from facts that are read for something else as well."""
+    if which is not Which.COUNTED:
+        return _rows_beside(facts, metric, page, which)
     if metric is Metric.TIME_WAITING:
         return _waiting(facts, page)
     if metric is not Metric.LEAD_TIME_FOR_CHANGES:
@@ -211,10 +210,21 @@ def _named(tx: ReadTransaction, found: Sequence[_Found]) -> list[MetricRow]:
     return rows
 
 
-_BESIDE = {
+BESIDE = {
     Which.UNSHIPPED: Metric.LEAD_TIME_FOR_CHANGES,
     Which.INCIDENTS: Metric.CHANGE_FAILURE_RATE,
 }
+"""The metrics that have other rows than those that their value is counted from."""
+
+
+def _rows_beside(facts: Facts, metric: Metric, page: Page, which: Which) -> list[MetricRow]:
+    if metric is not BESIDE[which]:
+        raise InvalidArgument(
+            f"which is {which}; rows of {metric} are '{Which.COUNTED}'. "
+            f"Those of {BESIDE[which]} may be '{which}'.",
+            argument="which",
+        )
+    return (_unshipped if which is Which.UNSHIPPED else _incidents)(facts, page)
 
 
 def _unshipped(facts: Facts, page: Page) -> list[MetricRow]:
@@ -236,6 +246,7 @@ def _incidents(facts: Facts, page: Page) -> list[MetricRow]:
             environment=one.environment,
             seconds=(one.resolved_at - one.started_at).total_seconds() if one.resolved_at else None,
             incidents=(one.reference_id,),
+            incident=one,
         )
         for id_, one in found.items()
     ]

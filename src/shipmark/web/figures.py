@@ -167,8 +167,8 @@ NOUNS = {
 }
 
 
-NOT_SHIPPED = "Not shipped yet"
-"""The one of the facts that is not counted from the rows of its metric."""
+NOT_SHIPPED, INCIDENTS = "Not shipped yet", "Incidents"
+"""The facts that are not counted from the rows of their metric."""
 
 
 def facts(found: Measurement, metric: Metric) -> list[tuple[str, str]]:
@@ -204,7 +204,7 @@ def _of_failures(one: metrics.FailureRate) -> list[tuple[str, str]]:
     return [
         ("Failed", amount(one.failed)),
         *_of_reasons(one.reasons),
-        ("Incidents", amount(one.incidents)),
+        (INCIDENTS, amount(one.incidents)),
         ("Incidents per deployment", percent(one.incidents_per_deployment)),
     ]
 

@@ -7,12 +7,12 @@ from typing import Any
 from starlette.responses import Response
 
 from shipmark.application.metric_facts import Asked, Facts
-from shipmark.application.metric_rows import Key, MetricRow, metric_rows, rows_of
+from shipmark.application.metric_rows import BESIDE, Key, MetricRow, metric_rows, rows_of
 from shipmark.application.metrics import Measurement, measured
 from shipmark.application.queries import Page
 from shipmark.domain.errors import UnknownMethod
-from shipmark.domain.metrics import Metric, Start, Unit
-from shipmark.domain.periods import Bucket, Granularity
+from shipmark.domain.metrics import Metric, Start, Unit, Which
+from shipmark.domain.periods import Bucket, Granularity, Period
 from shipmark.web import figures, words
 from shipmark.web.asked import (
     PARAMETERS,
@@ -38,6 +38,10 @@ UNITS = (
 )
 STARTS = ((Start.MERGED, "Merged"), (Start.OPENED, "Opened"), (Start.FIRST_COMMIT, "First commit"))
 BASELINES = (("", "Left out"), ("yes", "Counted"))
+WHICH_ROWS = {
+    Metric.LEAD_TIME_FOR_CHANGES: (("", "Lead times"), (Which.UNSHIPPED, figures.NOT_SHIPPED)),
+    Metric.CHANGE_FAILURE_RATE: (("", "Failed deployments"), (Which.INCIDENTS, figures.INCIDENTS)),
+}
 MOST_BARS = 12
 QUANTILES = ("Median", "75 %", "90 %", "95 %")
 COLUMNS = (
@@ -58,17 +62,20 @@ COLUMNS = (
     "incidents",
 )
 Rows = list[MetricRow]
+FIELDS = (*PARAMETERS, "which")
 
 
 async def shown(visit: Visit) -> Response:
     """Everything about a metric in a period."""
     metric = _metric(visit)
     wanted, after = asked(visit.query, visit.now), visit.query.row_key()
+    which = _which(visit)
+    filters = visit.query.kept(*FIELDS)
     found: tuple[Measurement, Rows] | None = None
     if not visit.query.problems:
         with visit.query.refusing():
             page = Page(limit=SHOWN + 1, after=after)
-            found = await visit.read(lambda tx: _read(visit, tx, wanted, metric, page))
+            found = await visit.read(lambda tx: _read(visit, tx, wanted, metric, page, which))
     return visit.render(
         "metric.html",
         metric=metric,
@@ -79,19 +86,32 @@ async def shown(visit: Visit) -> Response:
         found=found and found[0],
         tile=figures.tile(found[0], metric) if found and metric in figures.TILES else None,
         facts=figures.facts(found[0], metric) if found and metric in figures.TILES else (),
-        lists={figures.NOT_SHIPPED: unshipped(visit, found[0].period)} if found else {},
+        lists=_lists(visit, filters, found[0].period) if found else {},
         chart=await _chart(visit, found[0], metric) if found else None,
         rows=found[1][:SHOWN] if found else (),
+        which=which,
+        which_rows=WHICH_ROWS.get(metric, ()),
         unknown=None if found and found[1] else await unknown_service(visit),
         next=_key_text(found[1][SHOWN - 1].key) if found and len(found[1]) > SHOWN else None,
         ranges=RANGES,
         range=chosen_range(visit),
-        filters=visit.query.kept(*PARAMETERS),
+        filters=filters,
         granularities=GRANULARITIES,
         units=UNITS,
         starts=STARTS,
         baselines=BASELINES,
     )
+
+
+def _which(visit: Visit) -> Which:
+    return visit.query.choice("which", Which) or Which.COUNTED
+
+
+def _lists(visit: Visit, filters: dict[str, str], period: Period) -> dict[str, str]:
+    """Where the rows are that figures beside the value are counted from."""
+    here = f"/metrics/{BESIDE[Which.INCIDENTS]}"
+    incidents = visit.link(here, **filters | {"which": Which.INCIDENTS}) + "#rows"
+    return {figures.NOT_SHIPPED: unshipped(visit, period), figures.INCIDENTS: incidents}
 
 
 def _metric(visit: Visit) -> Metric:
@@ -102,10 +122,10 @@ def _metric(visit: Visit) -> Metric:
 
 
 def _read(
-    visit: Visit, tx: Any, wanted: Asked, metric: Metric, page: Page
+    visit: Visit, tx: Any, wanted: Asked, metric: Metric, page: Page, which: Which
 ) -> tuple[Measurement, Rows]:
     facts = Facts(tx, wanted, visit.site.calls.metric_rules)
-    return measured(facts, (metric,)), rows_of(facts, metric, page)
+    return measured(facts, (metric,)), rows_of(facts, metric, page, which)
 
 
 def _key_text(key: Key) -> str:
@@ -204,7 +224,7 @@ async def export(visit: Visit) -> Response:
     """The rows behind a metric as CSV, all of them."""
     metric, wanted = _metric(visit), asked(visit.query, visit.now)
     rules = visit.site.calls.metric_rules
-    read = partial(metric_rows, asked=wanted, rules=rules, metric=metric)
+    read = partial(metric_rows, asked=wanted, rules=rules, metric=metric, which=_which(visit))
     if not visit.query.problems:
         with visit.query.refusing():
             first = await visit.read(partial(read, page=Page(limit=EXPORTED_TOGETHER)))
