@@ -20,7 +20,7 @@ from shipmark.storage.database import Database
 
 DATABASES = ("sqlite", "postgresql")
 
-for profile, examples in {"local": 100, "ci": 140}.items():
+for profile, examples in {"local": 100, "ci": 110}.items():
     settings.register_profile(
         profile,
         max_examples=examples,

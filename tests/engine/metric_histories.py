@@ -13,12 +13,8 @@ from tests.metrics_model import About, Incident, Known, Question
 from tests.reference_model import Deployment, Pull
 
 from shipmark.application.drafts import Registration
-from shipmark.application.incidents import (
-    CorrectionDraft,
-    IncidentDraft,
-    correct_link,
-    upsert_incident,
-)
+from shipmark.application.incident_corrections import CorrectionDraft, correct_link
+from shipmark.application.incidents import IncidentDraft, upsert_incident
 from shipmark.application.metric_facts import Asked
 from shipmark.application.record_pulls import PullFacts, record_pulls
 from shipmark.application.register import register
