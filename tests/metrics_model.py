@@ -282,13 +282,6 @@ class Metrics:
         shared = [one.pulls for one in leads if one.took == took and took is not None]
         return Lead(deployment=leads[0].deployment, took=took, pulls=frozenset().union(*shared))
 
-    def leads_of_bucket(self, since: datetime, until: datetime) -> list[Lead]:
-        """A pull request counts in the bucket of its last deployment in the whole period."""
-        if self.asked.unit != "pull_request":
-            return self.leads(since, until)
-        of_period = self.leads(self.asked.since, self.asked.until)
-        return [one for one in of_period if since <= one.deployment.deployed_at < until]
-
     # Pull requests
 
     def may_go(self, pull: Pull, service: str) -> bool:
@@ -370,15 +363,13 @@ class Metrics:
 
     # Figures
 
-    def figures(
-        self, since: datetime, until: datetime, *, is_bucket: bool = False
-    ) -> dict[str, Any]:
+    def figures(self, since: datetime, until: datetime) -> dict[str, Any]:
         counted = self.counted(since, until)
         successes = [one for one in counted if one.success]
         failed = [one for one in counted if self.failures[one.reference_id]]
         took = [self.recovery(one) for one in failed]
         recovered = [one for one in took if one is not None]
-        leads = (self.leads_of_bucket if is_bucket else self.leads)(since, until)
+        leads = self.leads(since, until)
         known = [one.took for one in leads if one.took is not None]
         rework = [reasons for one in counted if (reasons := self.rework(one))]
         return {

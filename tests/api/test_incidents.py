@@ -210,7 +210,8 @@ def test_only_what_is_known_is_linked(shop: Shop, method: str) -> None:
     assert shop.server.refusal(method, **pair).what == (404, "incident_not_found", "reference_id")
     report(shop)
     unknown = pair | {"deployment_reference_id": "nowhere"}
-    assert shop.server.refusal(method, **unknown).error == "deployment_not_found"
+    refusal = shop.server.refusal(method, **unknown)
+    assert refusal.what == (404, "deployment_not_found", "deployment_reference_id")
 
 
 def test_incidents_are_listed_page_by_page_and_filtered(shop: Shop) -> None:

@@ -118,6 +118,23 @@ def test_a_pull_request_counts_once_to_its_last_deployment(shop: Shop) -> None:
     assert [(one["n"], one["value"]) for one in found] == [(2, 3600.0), (1, 5400.0)]
 
 
+def test_a_bucket_of_pull_requests_counts_what_its_rows_are(shop: Shop) -> None:
+    for environment in ("staging", "production"):
+        deploy(shop, -24.5 if environment == "staging" else -24, environment=environment)
+    shop.merge(1)
+    deploy(shop, 6, environment="staging")
+    deploy(shop, 30)
+    asked = {"environment": ["staging", "production"], "unit": "pull_request"}
+    found = metric(shop, "lead_time_for_changes", **asked)
+    assert found["figures"]["n"] == 1
+    # Each day by itself: its last deployment of the pull request.
+    assert [one["n"] for one in found["series"]] == [1, 1]
+    for one in found["series"]:
+        times = {"since": one["since"], "until": one["until"]}
+        (row,) = rows(shop, "lead_time_for_changes", **asked | times)
+        assert row["seconds"] == one["value"]
+
+
 def test_what_a_first_deployment_ships_is_counted_when_asked_for(shop: Shop) -> None:
     shop.merge(1)
     deploy(shop, 2)

@@ -210,3 +210,18 @@ def test_explain_says_that_a_pull_request_is_not_merged(shop: Shop) -> None:
 def test_explain_says_that_nothing_was_deployed_yet(shop: Shop) -> None:
     shop.merge(1)
     assert "Nothing was deployed from main" in explained(shop, 1)["words"][-1]
+
+
+def test_a_place_of_which_all_deployments_are_gone_has_never_been(shop: Shop) -> None:
+    shop.merge(1)
+    shop.deploy(2, reference_id=shop.reference("right"))
+    shop.deploy(2, reference_id=shop.reference("typo"), environment="prodution")
+    shop.deploy(2, reference_id=shop.reference("moved"), environment="staging")
+    places = {one["environment"] for one in explained(shop, 1)["targets"]}
+    assert places == {"production", "prodution", "staging"}
+    shop.server.call("deployments.delete", reference_id=shop.reference("typo"))
+    shop.server.call(
+        "deployments.update", reference_id=shop.reference("moved"), environment="production"
+    )
+    places = {one["environment"] for one in explained(shop, 1)["targets"]}
+    assert places == {"production"}

@@ -59,7 +59,7 @@ def _buckets_agree(parts: Sequence[Measured[Any]], model: Metrics) -> None:
     assert buckets == model.buckets()
     for place, (_, since, until) in enumerate(buckets):
         of_bucket = [one.series[place][1] for one in parts]
-        assert figures(of_bucket) == model.figures(since, until, is_bucket=True)
+        assert figures(of_bucket) == model.figures(since, until)
 
 
 def _waiting_agrees(tx: StorageTransaction, found: Sequence[Any], model: Metrics) -> None:

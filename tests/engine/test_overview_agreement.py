@@ -159,9 +159,7 @@ def _tiles_agree(found: Overview, model: Metrics) -> None:
     now = model.figures(asked.since, asked.until)
     before = model.figures(asked.since - (asked.until - asked.since), asked.since)
     names = dict(zip(TILES, now, strict=True))
-    of_buckets = [
-        model.figures(since, until, is_bucket=True) for _, since, until in model.buckets()
-    ]
+    of_buckets = [model.figures(since, until) for _, since, until in model.buckets()]
     for tile in tiles(found.measurement):
         name = names[tile.metric]
         assert tile.n.split()[0] == str(now[name][0])

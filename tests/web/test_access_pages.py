@@ -100,6 +100,21 @@ def test_an_account_is_made_deactivated_and_activated(
         assert status(server, secret) == answer
 
 
+@pytest.mark.parametrize("active", ["", "maybe", "true"])
+def test_an_account_is_changed_by_a_clear_word_alone(
+    admin: Person, server: LiveServer, shop: Shop, active: str
+) -> None:
+    name = f"team {shop.number}"
+    admin.get("/access/accounts")
+    admin.post("/access/accounts", name=name)
+    secret = made(admin, "theirs", account=name)
+    admin.get("/access/accounts")
+    answer = admin.post("/access/accounts/change", name=name, active=active)
+    assert answer.status_code == 422
+    assert f"active is &#39;{active}&#39;; it must be yes or no" in answer.text
+    assert status(server, secret) == 200
+
+
 def test_nobody_locks_themselves_out(admin: Person) -> None:
     answer = admin.post("/access/accounts/change", name="default", active="no")
     assert answer.status_code == 422

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from shipmark.application.incidents import incident
 from shipmark.application.queries import ReadTransaction
-from shipmark.application.report import deployment
-from shipmark.domain.errors import InvalidArgument
+from shipmark.domain.errors import DeploymentNotFound, InvalidArgument
 from shipmark.domain.incidents import Correction, Incident, Withdrawal
 
 
@@ -34,7 +33,7 @@ def correct_link(tx: ReadTransaction, draft: CorrectionDraft) -> Incident:
     if draft.is_linked is None:
         _withdraw(tx, found, draft)
         return found
-    deployment(tx, None, draft.deployment_reference_id)
+    _check_is_there(tx, draft.deployment_reference_id)
     tx.incidents.correct(
         found.id,
         Correction(
@@ -74,9 +73,17 @@ def _check_was_withdrawn(tx: ReadTransaction, found: Incident, named: str) -> No
     withdrawn = tx.incidents.withdrawals({found.id}).get(found.id, ())
     if any(one.deployment_reference_id == named for one in withdrawn):
         return
-    deployment(tx, None, named)
+    _check_is_there(tx, named)
     raise InvalidArgument(
         f"deployment_reference_id is '{named}'; it must be a deployment that was linked to or "
         f"unlinked from '{found.reference_id}' by hand.",
         argument="deployment_reference_id",
     )
+
+
+def _check_is_there(tx: ReadTransaction, named: str) -> None:
+    if tx.reports.deployment(id_=None, reference_id=named) is None:
+        raise DeploymentNotFound(
+            f"There is no deployment with reference_id '{named}'.",
+            argument="deployment_reference_id",
+        )

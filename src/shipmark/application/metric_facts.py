@@ -10,11 +10,10 @@ from typing import Generic, TypeVar
 from shipmark.application.metric_queries import FixRules, Selection
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.report import id_of_repository, id_of_service
-from shipmark.domain import metrics
 from shipmark.domain.errors import InvalidArgument
 from shipmark.domain.failures import Deployed, Edges, Judged, judge
 from shipmark.domain.incidents import Happened
-from shipmark.domain.metrics import Leads, Shipment, Start, Unit
+from shipmark.domain.metrics import Shipment, Start, Unit
 from shipmark.domain.periods import Bucket, Granularity, Period, buckets, microseconds
 
 USUAL_LENGTH = timedelta(days=30)
@@ -185,12 +184,7 @@ class Facts:
         perhaps = [
             one.id for one in self.counted if one.success and one_of.get(one.id) not in others
         ]
-        return self.tx.metrics.only_fixes(perhaps, self.rules.fixes)
-
-    @cached_property
-    def leads(self) -> list[Leads]:
-        """The lead times of the period and of the one before, a deployment or a change each."""
-        return leads_of(self, self.shipped)
+        return self.tx.metrics.only_fixes(perhaps, self.rules.fixes) if perhaps else set()
 
     @cached_property
     def shipped(self) -> list[Shipment]:
@@ -223,13 +217,3 @@ class Facts:
             before=inside(self.period.before),
             series=tuple((bucket, inside(bucket.period)) for bucket in self.buckets),
         )
-
-
-def leads_of(facts: Facts, shipments: Sequence[Shipment]) -> list[Leads]:
-    """The lead times of each period by itself: what a pull request's last deployment is depends
-    on the period."""
-    since = microseconds(facts.period.since)
-    unit = facts.asked.unit
-    before = [one for one in shipments if one.deployed_at < since]
-    now = [one for one in shipments if one.deployed_at >= since]
-    return [*metrics.leads(before, unit), *metrics.leads(now, unit)]

@@ -13,7 +13,7 @@ from shipmark.application.queries import ReadTransaction
 from shipmark.domain import metrics
 from shipmark.domain.failures import Judged, ReworkReason
 from shipmark.domain.incidents import is_production
-from shipmark.domain.metrics import Coverage, Leads, Metric, Waiting
+from shipmark.domain.metrics import Coverage, Metric, Shipment, Waiting
 from shipmark.domain.periods import Period, local_days, microseconds
 
 MOST_WAITING = 10_000
@@ -94,13 +94,14 @@ def lead_time_for_changes(facts: Facts) -> LeadTimes:
     """From the start of each change to its deployment."""
     baselines = [] if facts.asked.include_baseline else [d for d in facts.counted if d.is_baseline]
 
-    def value(found: Sequence[Leads], period: Period) -> metrics.LeadTimes:
+    def value(shipped: Sequence[Shipment], period: Period) -> metrics.LeadTimes:
         left_out = sum(period.holds(one.deployed_at) for one in baselines)
-        return metrics.lead_times(found, left_out)
+        return metrics.lead_times(shipped, facts.asked.unit, left_out)
 
+    instants = [one.deployed_at for one in facts.shipped]
     before, now = _coverage(facts)
     return LeadTimes(
-        leads=facts.measured(facts.leads, [one.at for one in facts.leads], value),
+        leads=facts.measured(facts.shipped, instants, value),
         coverage=now,
         coverage_before=before,
     )

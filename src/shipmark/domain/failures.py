@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from typing import NamedTuple
 
 from shipmark.domain.histories import Position, Reaching
@@ -60,6 +61,7 @@ class Deployed(NamedTuple):
 
 
 Place = tuple[int, str]
+_PLACE = attrgetter("service_id", "environment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +104,8 @@ def judge(
     ``within`` is for how many microseconds an incident may follow a deployment.
     """
     places: dict[Place, list[Deployed]] = {place: [one] for place, one in edges.before.items()}
-    for one in deployments:
-        places.setdefault(one.place, []).append(one)
+    for place, one in zip(map(_PLACE, deployments), deployments, strict=True):
+        places.setdefault(place, []).append(one)
     links = corrected(followed(places, edges.next_at, happened, within), told)
     rolled_back = _rolled_back([*edges.before.values(), *deployments], edges.next_reached)
     judged = {

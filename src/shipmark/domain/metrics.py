@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 from shipmark.domain.failures import Judged
@@ -107,34 +107,9 @@ class Lead(NamedTuple):
     id: int | str | None = None
 
 
-class Leads(NamedTuple):
-    """The lead times that count at an instant, and of how many things the start is not known."""
-
-    at: int
-    durations: Sequence[int]
-    unknown: int
-
-
-def leads(shipments: Iterable[Shipment], unit: Unit) -> list[Leads]:
-    """The lead times of shipments, which come in the order of their deployments."""
-    if unit in (Unit.CHANGE, Unit.COMMIT):
-        return [_all_of(one) for one in shipments]
-    return [
-        Leads(one.at, () if one.duration is None else (one.duration,), one.duration is None)
-        for one in each_lead(shipments, unit)
-    ]
-
-
-def _all_of(one: Shipment) -> Leads:
-    at = one.deployed_at
-    if None not in one.starts:
-        return Leads(at, [at - start for start in one.starts], 0)  # type: ignore[operator]
-    known = [at - start for start in one.starts if start is not None]
-    return Leads(at, known, len(one.starts) - len(known))
-
-
 def each_lead(shipments: Iterable[Shipment], unit: Unit) -> list[Lead]:
-    """The same one by one in order, each with what was shipped and by what."""
+    """The lead times of shipments, which come in the order of their deployments, one by one, each
+    with what was shipped and by what."""
     if unit is Unit.DEPLOYMENT:
         return [_of_deployment(one) for one in shipments if one.starts]
     each = (
@@ -149,7 +124,7 @@ def each_lead(shipments: Iterable[Shipment], unit: Unit) -> list[Lead]:
     )
     if unit is Unit.PULL_REQUEST:
         # To the last deployment that shipped it.
-        return sorted({one.id: one for one in each}.values(), key=lambda one: one.at)
+        return list({one.id: one for one in each}.values())
     return list(each)
 
 
@@ -267,14 +242,28 @@ def frequency(n: int, days: float, days_with_deployment: int) -> Frequency:
     )
 
 
-def lead_times(found: Sequence[Leads], baselines: int) -> LeadTimes:
-    in_order = sorted(chain.from_iterable(one.durations for one in found))
+def lead_times(shipments: Sequence[Shipment], unit: Unit, baselines: int) -> LeadTimes:
+    """Those of all that is shipped in a period, or in a bucket, by itself: what a pull request's
+    last deployment is depends on it."""
+    if unit in (Unit.CHANGE, Unit.COMMIT):
+        # As `each_lead` has it, without an object for each.
+        n = sum(len(one.starts) for one in shipments)
+        known = [
+            one.deployed_at - start
+            for one in shipments
+            for start in one.starts
+            if start is not None
+        ]
+    else:
+        each = each_lead(shipments, unit)
+        n, known = len(each), [one.duration for one in each if one.duration is not None]
+    known.sort()
     return LeadTimes(
-        n=len(in_order),
-        quantiles=quantiles(in_order),
-        unknown_starts=sum(one.unknown for one in found),
+        n=len(known),
+        quantiles=quantiles(known),
+        unknown_starts=n - len(known),
         baselines_left_out=baselines,
-        in_order=in_order,
+        in_order=known,
     )
 
 

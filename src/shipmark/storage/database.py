@@ -198,6 +198,9 @@ def _postgresql(url: URL, pool_size: int) -> Engine:
         # A row lock under REPEATABLE READ waits and then reads what was before the wait.
         # READ COMMITTED reads what is there, SERIALIZABLE notices: those two are safe.
         with connection.cursor() as cursor:
+            # It takes longer to compile a statement than any of ours takes to run, and the planner
+            # expects some to cost enough for that.
+            cursor.execute("SET jit TO off")
             cursor.execute("SHOW default_transaction_isolation")
             if cursor.fetchone()[0] == "repeatable read":
                 cursor.execute("SET default_transaction_isolation TO 'serializable'")

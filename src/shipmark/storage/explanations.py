@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
+    exists,
     not_,
     select,
     true,
@@ -214,7 +215,8 @@ class Explanations:
                 ),
             )
             .join(services, services.c.id == lanes.c.service_id)
-            .where(pulls.c.id == pull_id)
+            # A lane of which all deployments are gone again is as if it had never been.
+            .where(pulls.c.id == pull_id, exists().where(windows.c.lane_id == lanes.c.id))
             .order_by(services.c.identifier, lanes.c.environment)
         )
         return [

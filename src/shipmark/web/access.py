@@ -119,8 +119,11 @@ async def create_account(visit: Visit) -> Response:
 
 async def change_account(visit: Visit) -> Response:
     """Activate or deactivate an account, and with it all its tokens."""
-    name, active = visit.form.sent.get("name", ""), visit.form.flag("active") or False
+    name, active = visit.form.sent.get("name", ""), visit.form.flag("active")
     assert visit.session is not None  # noqa: S101 - the page asks for a scope
+    if active is None:
+        said = visit.form.sent.get("active", "")
+        raise InvalidArgument(f"active is '{said[:60]}'; it must be yes or no.")
     if not active and name == visit.session.token.account.name:
         raise InvalidArgument(
             "You are signed in with a token of this account. Whoever may use the server's command "

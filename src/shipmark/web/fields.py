@@ -112,6 +112,13 @@ class Fields:
         self._wrong(name, "yes or no")
         return None
 
+    def is_preview(self) -> bool:
+        """Whether a form with two buttons is to be tried, not saved. Raises InvalidArgument."""
+        said = self.sent.get("do", "save")
+        if said not in ("preview", "save"):
+            raise InvalidArgument(f"do is '{said[:60]}'; it must be preview or save.")
+        return said == "preview"
+
     def zone(self, name: str) -> tzinfo | None:
         """A time zone by its name."""
         text = self.text(name)

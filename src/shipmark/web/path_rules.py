@@ -87,7 +87,7 @@ async def change(visit: Visit) -> Response:
         origin=Origin.STORED,
         seen=visit.form.instant("seen"),
     )
-    tries, seen = sent.get("do") == "preview", sent.get("seen", "")
+    tries, seen = visit.form.is_preview(), sent.get("seen", "")
     try:
         if not repository:
             raise RequiredParamsMissing("Say whose rules they are.", argument="repository")

@@ -100,7 +100,7 @@ async def change(visit: Visit) -> Response:
         if taken is not None:
             visit.form.problems["name"] = f"There is a rule '{draft.name}' already; edit that one."
             return _form(visit, name, sent)
-        if sent.get("do") == "preview":
+        if visit.form.is_preview():
             return _form(visit, name, sent, await _tried(visit, draft))
         await visit.write(works.upsert_rule, draft)
     except Unavailable:
