@@ -1,6 +1,7 @@
 """Pull requests: the list, where each is, and its badge."""
 
 import re
+from typing import Any
 
 import pytest
 from tests.server import LiveServer
@@ -153,6 +154,15 @@ def test_a_badge_says_whether_it_is_live(person: Person, shop: Shop) -> None:
     assert badge(person, shop, 1, environment="moon") == "moon: never deployed"
     assert badge(person, shop, 1, service=shop.service) == "production: live"
     assert badge(person, shop, 1, service="other") == "production: never deployed"
+
+
+@pytest.mark.parametrize("query", [{"service": "a" * 300}, {"service": ["a", "b"]}])
+def test_a_badge_of_a_filter_that_cannot_be_says_so(
+    person: Person, shop: Shop, query: dict[str, Any]
+) -> None:
+    answer = person.http.get(f"/badge/pulls/{shop.repository}/1.svg", params=query)
+    assert answer.status_code == 400
+    assert "production: wrong service" in answer.text
 
 
 @pytest.fixture

@@ -31,17 +31,20 @@ PADDING = 12
 async def badge(visit: Visit) -> Response:
     """The badge of a pull request in an environment, or in production; of one service or of all
     it is for."""
-    asked = visit.query.text("environment")
+    asked, service = visit.query.text("environment"), visit.query.text("service")
     named = asked or DEFAULT_ENVIRONMENT
     if not await _may_look(visit):
         return _picture(named, "no access", UNKNOWN, status=401)
+    if visit.query.problems:
+        # Of everything it would say something else than what was asked.
+        return _picture(named, f"wrong {' and '.join(visit.query.problems)}", UNKNOWN, status=400)
     try:
         found = await visit.read(
             lambda tx: whereabouts(tx, visit.path("repository"), visit.path("number"))
         )
     except NotFound:
         return _picture(named, "unknown", UNKNOWN, status=404)
-    liveness = found.liveness(asked, visit.query.text("service"))
+    liveness = found.liveness(asked, service)
     return _picture(liveness.environment, _told(liveness), COLOURS[liveness.verdict])
 
 

@@ -19,7 +19,7 @@ from shipmark.application.file_imports import (
 )
 from shipmark.application.queries import ReadTransaction
 from shipmark.application.writer import Work
-from shipmark.domain.errors import ImportNotReady, UnknownMethod
+from shipmark.domain.errors import ImportNotReady
 from shipmark.web import figures
 from shipmark.web.downloads import csv_file, csv_lines
 from shipmark.web.fields import Fields
@@ -164,7 +164,7 @@ async def template(visit: Visit) -> Response:
     """A file to begin with."""
     kind = kind_of(visit.query)
     if visit.query.problems:
-        raise UnknownMethod(" ".join(visit.query.problems.values()))
+        return visit.render("refusal.html", message=" ".join(visit.query.problems.values()))
 
     async def whole() -> AsyncIterator[str]:
         yield visit.site.row_readers[kind].template
