@@ -20,7 +20,7 @@ from shipmark.domain.incidents import is_production
 from shipmark.domain.model import Repository, Service
 
 RECENTLY = timedelta(days=30)
-DRAWN = 300
+DRAWN = 200
 """The newest deployments, which are drawn on an axis of time."""
 
 MOST_PLACES = 100
