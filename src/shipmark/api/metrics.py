@@ -11,6 +11,7 @@ from shipmark.api.answers import Answer
 from shipmark.api.calls import Call
 from shipmark.api.metric_arguments import FilterArguments, GetArguments
 from shipmark.application.metric_facts import Measured
+from shipmark.application.metric_rows import BESIDE
 from shipmark.application.metrics import LeadTimes, Measurement, measure
 from shipmark.domain import metrics
 from shipmark.domain.metrics import Metric, Quantiles, Start, Unit, Which
@@ -31,10 +32,8 @@ beside them, but for the ``rows`` of the whole period, which the metric has."""
 Addresses = Callable[[Period], dict[str, str]]
 """Where the ``rows`` behind a metric in a period are, and those behind the figures beside it."""
 
-BESIDE = {
-    Metric.LEAD_TIME_FOR_CHANGES: {"unshipped_rows": Which.UNSHIPPED},
-    Metric.CHANGE_FAILURE_RATE: {"incident_rows": Which.INCIDENTS},
-}
+ADDRESSES = {Which.UNSHIPPED: "unshipped_rows", Which.INCIDENTS: "incident_rows"}
+"""What the addresses of the rows are called that some metrics have beside those of their value."""
 
 
 class MetricAnswer(msgspec.Struct, kw_only=True, frozen=True):
@@ -104,8 +103,8 @@ def addresses(call: Call, arguments: FilterArguments, metric: Metric) -> Address
     def of(period: Period) -> dict[str, str]:
         times = urlencode({"since": _written(period.since), "until": _written(period.until)})
         rows = f"{call.base_url}/api/metrics.rows?metric={metric.value}&{times}{filtered}"
-        beside = BESIDE.get(metric, {})
-        return {"rows": rows} | {name: f"{rows}&which={which}" for name, which in beside.items()}
+        beside = [which for which, whose in BESIDE.items() if whose is metric]
+        return {"rows": rows} | {ADDRESSES[one]: f"{rows}&which={one}" for one in beside}
 
     return of
 
@@ -249,7 +248,7 @@ def _lines(answer: MetricsAnswer) -> Iterator[Mapping[str, Any]]:
 
 ABOUT = (
     *("bucket", "since", "until", "service", "environment"),
-    *("rows", "unshipped_rows", "incident_rows"),
+    *("rows", *ADDRESSES.values()),
 )
 """What stands beside figures and is none."""
 

@@ -4,8 +4,12 @@ from dataclasses import dataclass
 
 from shipmark.application.incidents import incident
 from shipmark.application.queries import ReadTransaction
-from shipmark.domain.errors import DeploymentNotFound, InvalidArgument
+from shipmark.application.report import deployment
+from shipmark.domain.errors import InvalidArgument
 from shipmark.domain.incidents import Correction, Incident, Withdrawal
+
+DEPLOYMENT = "deployment_reference_id"
+"""The argument by which its deployment is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,7 @@ def correct_link(tx: ReadTransaction, draft: CorrectionDraft) -> Incident:
     if draft.is_linked is None:
         _withdraw(tx, found, draft)
         return found
-    _check_is_there(tx, draft.deployment_reference_id)
+    deployment(tx, None, draft.deployment_reference_id, argument=DEPLOYMENT)
     tx.incidents.correct(
         found.id,
         Correction(
@@ -73,17 +77,9 @@ def _check_was_withdrawn(tx: ReadTransaction, found: Incident, named: str) -> No
     withdrawn = tx.incidents.withdrawals({found.id}).get(found.id, ())
     if any(one.deployment_reference_id == named for one in withdrawn):
         return
-    _check_is_there(tx, named)
+    deployment(tx, None, named, argument=DEPLOYMENT)
     raise InvalidArgument(
         f"deployment_reference_id is '{named}'; it must be a deployment that was linked to or "
         f"unlinked from '{found.reference_id}' by hand.",
-        argument="deployment_reference_id",
+        argument=DEPLOYMENT,
     )
-
-
-def _check_is_there(tx: ReadTransaction, named: str) -> None:
-    if tx.reports.deployment(id_=None, reference_id=named) is None:
-        raise DeploymentNotFound(
-            f"There is no deployment with reference_id '{named}'.",
-            argument="deployment_reference_id",
-        )

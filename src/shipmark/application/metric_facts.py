@@ -208,12 +208,17 @@ class Facts:
         come in the order of their instants."""
 
         def inside(period: Period) -> Value:
-            since = bisect_left(instants, microseconds(period.since))
-            until = bisect_left(instants, microseconds(period.until))
-            return value(items[since:until], period)
+            return value(lying_in(period, items, instants), period)
 
         return Measured(
             now=inside(self.period),
             before=inside(self.period.before),
             series=tuple((bucket, inside(bucket.period)) for bucket in self.buckets),
         )
+
+
+def lying_in(period: Period, items: Sequence[Item], instants: Sequence[int]) -> Sequence[Item]:
+    """Those of the items whose instants lie in a period; both come in order."""
+    since = bisect_left(instants, microseconds(period.since))
+    until = bisect_left(instants, microseconds(period.until))
+    return items[since:until]

@@ -3,12 +3,11 @@
 Everything is computed from facts when it is asked for. What several metrics need is read once.
 """
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from shipmark.application.metric_facts import Asked, Facts, Measured, MetricRules
+from shipmark.application.metric_facts import Asked, Facts, Measured, MetricRules, lying_in
 from shipmark.application.queries import ReadTransaction
 from shipmark.domain import metrics
 from shipmark.domain.failures import Judged, ReworkReason
@@ -128,8 +127,8 @@ def change_failure_rate(facts: Facts) -> Measured[metrics.FailureRate]:
 
 def incidents(facts: Facts) -> set[int]:
     """The incidents of the period, by id."""
-    since = bisect_left(facts.judged_at, microseconds(facts.period.since))
-    return _incidents(facts, facts.judged[since:], _started(facts), facts.period)
+    judged = lying_in(facts.period, facts.judged, facts.judged_at)
+    return _incidents(facts, judged, _started(facts), facts.period)
 
 
 def _incidents(
@@ -138,8 +137,7 @@ def _incidents(
     """Those that began in a period; where not all deployments count, those linked to one that
     does."""
     if facts.selection.counts_all:
-        since, until = microseconds(period.since), microseconds(period.until)
-        return {id_ for id_, at in started.items() if since <= at < until}
+        return {id_ for id_, at in started.items() if period.holds(at)}
     return {link.incident_id for one in judged for link in one.links}
 
 

@@ -38,15 +38,18 @@ class Reported:
     commits: Sequence[ReachedCommit] = ()
 
 
-def deployment(tx: ReadTransaction, id_: int | None, reference_id: str | None) -> DeploymentRow:
-    """The deployment with this id, or this reference_id. Raises DeploymentNotFound."""
+def deployment(
+    tx: ReadTransaction, id_: int | None, reference_id: str | None, *, argument: str | None = None
+) -> DeploymentRow:
+    """The deployment with this id, or this reference_id, which an argument of another name may be.
+    Raises DeploymentNotFound."""
     row = tx.reports.deployment(id_=id_, reference_id=reference_id)
     if row is None:
         named = {"id": id_, "reference_id": reference_id}
         which = " and ".join(f"{key} '{one}'" for key, one in named.items() if one is not None)
         raise DeploymentNotFound(
             f"There is no deployment with {which}.",
-            argument="reference_id" if reference_id is not None else "id",
+            argument=argument or ("reference_id" if reference_id is not None else "id"),
         )
     return row
 

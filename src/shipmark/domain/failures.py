@@ -62,6 +62,7 @@ class Deployed(NamedTuple):
 
 Place = tuple[int, str]
 _PLACE = attrgetter("service_id", "environment")
+"""As `Deployed.place`, quicker where it is asked of thousands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ def asked(
     granularity, one that fits the range."""
     since, until = fields.since(), fields.until()
     if since is None and until is None:
-        since = _beginning(_range(fields), now)
+        since = _beginning(fields.one_of("range", RANGES), now)
     return Asked(
         since=since,
         until=until,
@@ -48,18 +48,9 @@ def asked(
     )
 
 
-def _range(fields: Fields) -> str | None:
-    chosen = fields.text("range")
-    if chosen is not None and chosen not in RANGES:
-        fields.problems["range"] = (
-            f"range is '{chosen[:60]}'; it must be one of {', '.join(RANGES)}."
-        )
-    return chosen
-
-
 def _beginning(chosen: str | None, now: datetime) -> datetime:
     """The first moment of a range of days, of which today is the last."""
-    _, days = RANGES.get(chosen or USUAL, RANGES[USUAL])
+    _, days = RANGES[chosen or USUAL]
     return datetime.combine(now.date(), time(), UTC) - timedelta(days=days - 1)
 
 

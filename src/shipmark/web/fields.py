@@ -98,10 +98,15 @@ class Fields:
         return int(text)
 
     def choice(self, name: str, kind: type[Choice]) -> Choice | None:
+        text = self.one_of(name, [str(one) for one in kind])
+        return None if text is None else kind(text)
+
+    def one_of(self, name: str, words: Collection[str]) -> str | None:
+        """One of these words."""
         text = self.text(name)
-        if text is None or text in list(kind):
-            return None if text is None else kind(text)
-        self._wrong(name, "one of " + ", ".join(kind))
+        if text is None or text in words:
+            return text
+        self._wrong(name, "one of " + ", ".join(words))
         return None
 
     def flag(self, name: str) -> bool | None:

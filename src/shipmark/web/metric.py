@@ -91,6 +91,7 @@ async def shown(visit: Visit) -> Response:
         rows=found[1][:SHOWN] if found else (),
         which=which,
         which_rows=WHICH_ROWS.get(metric, ()),
+        rows_title=dict(WHICH_ROWS.get(metric, ())).get(which, "Rows"),
         unknown=None if found and found[1] else await unknown_service(visit),
         next=_key_text(found[1][SHOWN - 1].key) if found and len(found[1]) > SHOWN else None,
         ranges=RANGES,
